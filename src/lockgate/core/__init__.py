@@ -1,0 +1,1 @@
+"""The canonical vocabulary: Structs and pure functions only. No I/O, no clock, no vendor."""

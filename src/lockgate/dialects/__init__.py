@@ -1,0 +1,217 @@
+"""API shapes, whoever speaks them. Each module or package beside this file is one dialect and exports ``DIALECT``.
+
+A dialect has two halves. The client half reads calls and writes replies, streams and errors for somebody who
+called us. The upstream half writes calls and reads replies, streams and errors of a provider. Between them stands
+the canonical form of ``lockgate.core``. Everything here is pure: bytes and Structs in, bytes and Structs out.
+
+Siblings are strangers: a dialect never imports another. Nothing here knows which vendor it talks to; facts about
+models come from ``lockgate.catalog``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from msgspec import Raw, Struct
+
+from lockgate.catalog import ModelFacts
+from lockgate.core.body import Peek
+from lockgate.core.chat import Call, Reply, StopReason, Usage
+from lockgate.core.chunk import Chunk, StreamError
+from lockgate.core.models import ModelEntry
+from lockgate.errors import GatewayError, Rejected
+
+
+class TargetInfo(Struct, frozen=True, kw_only=True):
+    """What writing a call for a target depends on.
+
+    ``api_version`` is the version the client itself named, None when it named none.
+    """
+
+    provider: str
+    """The provider's name as in ``x-portkey-provider``: anthropic, openai, ..."""
+    model: str
+    """The model's name at the provider, without any slug."""
+    facts: ModelFacts
+    strict: bool = True
+    """Strict OpenAI compliance as the client set it: decides whether reasoning text is asked for."""
+
+
+class ReplyRules(Struct, frozen=True, kw_only=True):
+    """What the reader of the reply must undo because ``write_call`` did it."""
+
+    tool_names: dict[str, str] = {}
+    """Name sent upstream -> name the client used."""
+    json_tool: str | None = None
+    """A tool that stands for a structured answer: its input is the text of the reply, not a tool call."""
+    unwrap_value: bool = False
+    """The schema was wrapped as {"value": ...}: unwrap the answer."""
+    strip_fence: bool = False
+    """Remove one Markdown fence around a JSON answer (whole replies only)."""
+
+
+class Written(Struct, frozen=True, kw_only=True):
+    """A call in a target's dialect.
+
+    ``dropped`` names fields of the client's call that the target cannot express; ``adjusted`` names fields whose
+    meaning was changed for the target, each as ``field: what happened`` in a few words.
+    """
+
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    dropped: tuple[str, ...] = ()
+    adjusted: tuple[str, ...] = ()
+    rules: ReplyRules = ReplyRules()
+
+
+class View(Struct, frozen=True, kw_only=True):
+    """What writing a reply for a client depends on.
+
+    ``created`` is in seconds since 1970; ``input_estimate`` is our own count of input tokens, for dialects that
+    must name one before the provider does.
+    """
+
+    provider: str
+    strict: bool
+    created: int
+    request_id: str
+    include_usage: bool = False
+    input_estimate: int = 0
+
+
+class Summary(Struct, kw_only=True):
+    """What a listener learns from a reply that is relayed byte for byte. Mutable: a stream fills it in as it goes.
+
+    ``is_complete`` tells that the dialect's own end marker was seen.
+    """
+
+    id: str | None = None
+    model: str | None = None
+    usage: Usage = Usage()
+    stop_reason: StopReason | None = None
+    error: StreamError | None = None
+    is_complete: bool = False
+
+
+class StreamReader(Protocol):
+    """Reads a provider's stream. Bytes may be cut anywhere; the chunks are the same however they are cut."""
+
+    is_complete: bool
+    """The dialect's own end marker was seen."""
+
+    def feed(self, data: bytes) -> Sequence[Chunk]:
+        """Return the chunks that these bytes complete. Raises Malformed on garbage, nothing else."""
+        ...
+
+    def close(self) -> Sequence[Chunk]:
+        """Return the chunks that only the end of input completes. Raises Malformed if the stream was cut short."""
+        ...
+
+
+class StreamWriter(Protocol):
+    """Writes a client's stream from canonical chunks."""
+
+    def write(self, chunks: Sequence[Chunk]) -> bytes:
+        """Return the bytes to send for these chunks, b"" if there is nothing to say yet."""
+        ...
+
+    def error(self, error: GatewayError) -> bytes:
+        """Return the dialect's own in-stream error. Nothing may be written after it."""
+        ...
+
+    def ping(self) -> bytes:
+        """Return the dialect's sign of life."""
+        ...
+
+
+class StreamMeter(Protocol):
+    """Listens to a stream that is relayed byte for byte, in the provider's dialect."""
+
+    summary: Summary
+
+    def feed(self, events: bytes) -> None:
+        """Take whole events only (each ends with its blank line). Never raises on content; cheap on text deltas."""
+        ...
+
+
+class Dialect(Protocol):
+    """One API shape, both halves."""
+
+    name: str
+
+    # ---- client half
+    def read_call(self, body: bytes) -> Call:
+        """Read a client's request body. Raises InvalidRequest with the path of the fault, nothing else."""
+        ...
+
+    def write_reply(self, reply: Reply, view: View) -> bytes:
+        """Write a whole reply."""
+        ...
+
+    def stream_writer(self, view: View) -> StreamWriter:
+        """Return a writer for one streamed reply."""
+        ...
+
+    def write_error(self, error: GatewayError, *, request_id: str, provider: str | None) -> bytes:
+        """Write an error body. ``provider`` is set when the error came from there."""
+        ...
+
+    # ---- upstream half
+    def write_call(self, call: Call, target: TargetInfo) -> Written:
+        """Write a request body for a target. Raises Unsupported, with the path, for what must not be dropped."""
+        ...
+
+    def with_headers(self, call: Call, client: Mapping[bytes, bytes]) -> Call:
+        """Return the call with what the client's headers add to it for a provider of this dialect."""
+        ...
+
+    def read_reply(self, body: bytes, rules: ReplyRules) -> Reply:
+        """Read a whole reply of status 200. Raises Malformed, nothing else."""
+        ...
+
+    def stream_reader(self, rules: ReplyRules) -> StreamReader:
+        """Return a reader for one streamed reply of status 200."""
+        ...
+
+    def read_error(self, status: int, body: bytes) -> Rejected:
+        """Read an error reply of any shape (also HTML or nothing). Never raises."""
+        ...
+
+    # ---- lists of models
+    def read_models(self, body: bytes) -> list[ModelEntry]:
+        """Read a provider's list of models. Raises Malformed."""
+        ...
+
+    def write_models(self, entries: Sequence[ModelEntry]) -> bytes:
+        """Write a complete list of models."""
+        ...
+
+    def write_model(self, entry: ModelEntry) -> bytes:
+        """Write one model."""
+        ...
+
+    # ---- byte path
+    def forward(self, body: bytes, seen: Peek, model: str | None, client: Mapping[bytes, bytes]) -> Written:
+        """Prepare a client's own bytes for a provider of the same dialect.
+
+        Only the model's value may change, and members that the provider wants as headers move there. ``client``
+        holds the client's headers by lower-case name; those that the provider understands come back in ``headers``.
+        """
+        ...
+
+    def client_headers(self, client: Mapping[bytes, bytes]) -> tuple[tuple[bytes, bytes], ...]:
+        """Return the headers of a client that a provider of this dialect understands, for requests without a body."""
+        ...
+
+    def read_summary(self, body: bytes) -> Summary:
+        """Read what the record needs from a whole reply of this dialect. Never raises: what is not there stays None."""
+        ...
+
+    def stream_meter(self) -> StreamMeter:
+        """Return a listener for one streamed reply of this dialect."""
+        ...
+
+
+EMPTY_OBJECT = Raw(b"{}")
+"""The input of a tool call without arguments."""

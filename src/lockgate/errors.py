@@ -1,0 +1,225 @@
+"""The error tree. Each class states its HTTP status, stable code, kind and whether another target may help.
+
+    GatewayError
+    ├── InvalidRequest      400  the client's input is wrong; ``path`` says where
+    │   └── Unsupported     400  right in itself, but the target cannot express it
+    ├── Unauthenticated     401  no gateway key, or none that we know
+    ├── Forbidden           403
+    ├── NotFound            404  no such route or object
+    ├── MethodNotAllowed    405  the route exists, but not for this method
+    ├── ModelNotAllowed     412  the provider record does not offer this model
+    ├── TooLarge            413
+    ├── ClientGone          499  the client left before the answer was complete
+    ├── NoTarget            400  nothing says which provider serves the request
+    ├── Draining            503  the gateway is shutting down
+    ├── UpstreamError       ...  the provider's side failed
+    │   ├── Unreachable     503  no connection could be made
+    │   ├── TimedOut        408  one of our time limits ran out
+    │   ├── Broken          502  the connection broke before the answer was complete
+    │   │   └── StreamCut   502  a stream ended without its end marker
+    │   ├── Malformed       502  the answer is not what the dialect promises
+    │   └── Rejected        =    the provider answered with an error; its status is kept
+    ├── ConfigError         -    what an operator wrote is wrong; never sent to a client
+    └── Internal            500  a bug of ours
+
+``kind`` is the ``error.type`` that clients read; it uses Anthropic's vocabulary, which both dialects
+understand. Constructing an error logs nothing; the edge renders it once, in the client's dialect.
+Messages never hold a secret, a prompt or an upstream body.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class GatewayError(Exception):
+    """Base of all errors that Lockgate raises on purpose."""
+
+    status: int = 500
+    code: ClassVar[str] = "internal"
+    kind: str = "api_error"
+    retryable: ClassVar[bool] = False
+    is_ours: ClassVar[bool] = True
+    """True: the gateway refused or failed by itself; False: the provider's side did."""
+
+    def __init__(self, message: str, *, path: str | None = None, wire_code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = path
+        """Where in the client's input the fault is, e.g. ``messages[2].content[0].type``."""
+        self.wire_code = wire_code
+        """What ``error.code`` says on the wire when it differs from null, always text."""
+
+
+class InvalidRequest(GatewayError):
+    """The client's input is wrong."""
+
+    status = 400
+    code = "invalid_request"
+    kind = "invalid_request_error"
+
+
+class Unsupported(InvalidRequest):
+    """The input is valid, but the chosen target cannot express it."""
+
+    code = "unsupported"
+
+
+class NoTarget(InvalidRequest):
+    """Nothing in the request says which provider should serve it, or the one named is unknown."""
+
+    code = "no_target"
+
+
+class Unauthenticated(GatewayError):
+    """No gateway key was given, or none that we know."""
+
+    status = 401
+    code = "unauthenticated"
+    kind = "authentication_error"
+
+
+class Forbidden(GatewayError):
+    """The key is known but may not do this."""
+
+    status = 403
+    code = "forbidden"
+    kind = "permission_error"
+
+
+class NotFound(GatewayError):
+    """No such route or object."""
+
+    status = 404
+    code = "not_found"
+    kind = "not_found_error"
+
+
+class MethodNotAllowed(GatewayError):
+    """The route exists, but not for this method."""
+
+    status = 405
+    code = "method_not_allowed"
+    kind = "invalid_request_error"
+
+
+class ModelNotAllowed(GatewayError):
+    """The provider record does not offer the model that was asked for."""
+
+    status = 412
+    code = "model_not_allowed"
+    kind = "model_not_allowed_error"
+
+
+class TooLarge(GatewayError):
+    """The request is larger than the limit."""
+
+    status = 413
+    code = "too_large"
+    kind = "request_too_large"
+
+
+class ClientGone(GatewayError):
+    """The client left before the answer was complete. Never sent; it is what the record says."""
+
+    status = 499
+    code = "client_gone"
+    kind = "api_error"
+
+
+class Draining(GatewayError):
+    """The gateway is shutting down and takes no new requests."""
+
+    status = 503
+    code = "draining"
+    kind = "overloaded_error"
+    retryable = True
+
+
+class Internal(GatewayError):
+    """A bug of ours. The message is always the same; details go to the log."""
+
+
+class ConfigError(GatewayError):
+    """What an operator wrote is wrong. ``path`` holds ``file:line`` where it is known."""
+
+    code = "config"
+    kind = "invalid_request_error"
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class UpstreamError(GatewayError):
+    """The provider's side failed."""
+
+    code = "upstream"
+    retryable = True
+    is_ours = False
+
+
+class Unreachable(UpstreamError):
+    """No connection to the provider could be made, so no byte of the request was sent."""
+
+    status = 503
+    code = "upstream_unreachable"
+    is_ours = True
+
+
+class TimedOut(UpstreamError):
+    """One of our time limits ran out. ``phase`` is one of pool, connect, tls, write, first_byte, idle, total."""
+
+    status = 408
+    code = "upstream_timeout"
+    kind = "timeout_error"
+
+    def __init__(self, message: str, *, phase: str) -> None:
+        super().__init__(message)
+        self.phase = phase
+
+
+class Broken(UpstreamError):
+    """The connection broke before the answer was complete."""
+
+    status = 502
+    code = "upstream_broken"
+    is_ours = True
+
+
+class StreamCut(Broken):
+    """A stream ended without its dialect's end marker."""
+
+    code = "upstream_stream_cut"
+    kind = "stream_incomplete"
+
+
+class Malformed(UpstreamError):
+    """The provider's answer is not what its dialect promises."""
+
+    status = 502
+    code = "upstream_malformed"
+    is_ours = True
+
+
+class Rejected(UpstreamError):
+    """The provider answered with an error status, or with an error event inside a stream."""
+
+    code = "upstream_rejected"
+    retryable = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        kind: str,
+        wire_code: str | None = None,
+        param: str | None = None,
+        body: bytes | None = None,
+    ) -> None:
+        super().__init__(message, wire_code=wire_code)
+        self.status = status
+        self.kind = kind
+        self.param = param
+        self.body = body
+        """The provider's own bytes, to be relayed as they are where the dialects are the same."""

@@ -1,0 +1,16 @@
+"""Anthropic's own API. Source: Anthropic API reference and Python SDK 2.12.0, read 2026-11-22."""
+
+from lockgate.providers import Endpoint, HeaderAuth, Provider
+
+PROVIDER = Provider(
+    name="anthropic",
+    title="Anthropic",
+    dialect="anthropic_messages",
+    auth=HeaderAuth("x-api-key", bearer_prefix="sk-ant-oat", bearer_also=("anthropic-beta", "oauth-2025-04-20")),
+    base_url="https://api.anthropic.com",
+    chat=Endpoint("/v1/messages"),
+    models=Endpoint("/v1/models"),
+    count_tokens=Endpoint("/v1/messages/count_tokens"),
+    credential_env="ANTHROPIC_API_KEY",
+    is_query_forwarded=True,
+)

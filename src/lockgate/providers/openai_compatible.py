@@ -1,0 +1,13 @@
+"""Any server that speaks OpenAI's chat completions; the record gives the base URL, a credential is optional."""
+
+from lockgate.providers import BearerAuth, Endpoint, Provider
+
+PROVIDER = Provider(
+    name="openai-compatible",
+    title="OpenAI-compatible server",
+    dialect="openai_chat",
+    auth=BearerAuth(),
+    chat=Endpoint("/chat/completions"),
+    models=Endpoint("/models"),
+    needs_credential=False,
+)

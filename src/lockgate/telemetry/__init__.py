@@ -1,0 +1,1 @@
+"""Where records and log lines go. Fed from records; nothing here decides anything about a request."""
