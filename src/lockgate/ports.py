@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from lockgate.core.http import Headers, UpstreamRequest
+from lockgate.core.http import Headers, Origin, UpstreamRequest
 from lockgate.core.record import Record
 
 
@@ -41,6 +41,14 @@ class Upstream(Protocol):
         Raises Unreachable (nothing was sent), TimedOut, Broken (no complete head arrived), Malformed.
         Cancelling the awaiting task drops the connection.
         """
+        ...
+
+
+class HostGuard(Protocol):
+    """Judges URLs that a caller chose."""
+
+    def __call__(self, url: str, trusted: frozenset[str]) -> Origin:
+        """Return the origin to connect to, marked as guarded. Raises InvalidRequest when the URL may not be used."""
         ...
 
 

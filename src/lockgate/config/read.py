@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TypeVar, get_args
 
 import msgspec
 
-from lockgate.config.document import Document
+from lockgate.config.document import Document, KeySettings, ProviderSettings
 from lockgate.config.lines import find_line
 from lockgate.errors import ConfigError
 
 _T = TypeVar("_T")
-_TABLES = ("providers", "keys")
+_TABLES: Mapping[str, type] = {"providers": ProviderSettings, "keys": KeySettings}
 _SLUG = re.compile(r"^[A-Za-z0-9_.-]{1,255}$")
 _FAULT = re.compile(r"^(?P<what>.*?)(?: - at `\$?\.?(?P<path>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"^Object contains unknown field `(?P<name>[^`]*)`$")
@@ -42,13 +42,12 @@ class _Reader:
         self._text = text
         self._source = source
 
-    def read_table(self, data: Mapping[str, Any], name: str) -> dict[str, Any]:
+    def read_table(self, data: Mapping[str, object], name: str) -> dict[str, object]:
         """Read ``[name.ENTRY]`` tables one by one, so that a fault can name its entry."""
         table = data.get(name, {})
         if not isinstance(table, dict):
             raise self._fault((name,), f"expected tables such as [{name}.NAME]")
-        field = next(f for f in msgspec.structs.fields(Document) if f.name == name)
-        kind = field.type.__args__[1]
+        kind = _TABLES[name]
         for entry in table:
             if not _SLUG.match(entry):
                 raise self._fault((name, entry), "a name holds letters, digits, '_', '-' and '.' only")
@@ -67,21 +66,22 @@ class _Reader:
                 raise self._fault((*keys, unknown["name"]), self._unknown_key(kind, keys[len(at) :])) from None
             raise self._fault(keys, what[:1].lower() + what[1:]) from None
 
-    def _unknown_key(self, kind: type, path: tuple[str, ...]) -> str:
+    def _unknown_key(self, kind: object, path: tuple[str, ...]) -> str:
         for name in path:
-            fields = {f.name: f.type for f in msgspec.structs.fields(kind)} if _is_struct(kind) else {}
-            kind = next((t for t in _alternatives(fields.get(name)) if _is_struct(t)), kind)
-        known = ", ".join(sorted(f.name for f in msgspec.structs.fields(kind))) if _is_struct(kind) else ""
-        return f"unknown key; known here: {known}"
+            kind = next((t for t in _alternatives(_fields(kind).get(name)) if _fields(t)), kind)
+        return f"unknown key; known here: {', '.join(sorted(_fields(kind)))}"
 
     def _fault(self, keys: tuple[str, ...], what: str) -> ConfigError:
         line = find_line(self._text, keys)
         return ConfigError(f"{'.'.join(keys) or 'the file'}: {what}", path=f"{self._source}:{line}")
 
 
-def _is_struct(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+def _fields(kind: object) -> dict[str, object]:
+    """The fields of a Struct by name; nothing for other types."""
+    if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+        return {}
+    return {field.name: field.type for field in msgspec.structs.fields(kind)}
 
 
-def _alternatives(kind: object) -> tuple[Any, ...]:
-    return getattr(kind, "__args__", None) or (kind,)
+def _alternatives(kind: object) -> tuple[object, ...]:
+    return get_args(kind) or (kind,)

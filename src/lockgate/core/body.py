@@ -66,6 +66,22 @@ def peek(body: bytes) -> Peek:
     return seen
 
 
+class _ErrorObject(Struct, frozen=True):
+    error: dict[str, Raw]
+
+
+_read_error_object = msgspec.json.Decoder(_ErrorObject).decode
+
+
+def is_error_object(body: bytes) -> bool:
+    """Tell whether a body is a JSON object with an ``error`` object in it, as SDKs want it."""
+    try:
+        _read_error_object(body)
+    except (msgspec.MsgspecError, RecursionError):
+        return False
+    return True
+
+
 def bad_body(error: msgspec.MsgspecError, size_bytes: int) -> InvalidRequest:
     """Turn a decoder's complaint into a client error: the path for a wrong type, the byte for malformed JSON."""
     text = str(error)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import struct
 from collections.abc import Iterable
 from math import ceil
 
@@ -100,7 +99,7 @@ def _image_tokens(data: str) -> int:
         return _IMAGE_MAX
     if len(head) < _PNG_HEAD or not head.startswith(b"\x89PNG\r\n\x1a\n"):
         return _IMAGE_MAX
-    width, height = struct.unpack(">II", head[16:24])
+    width, height = int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
     return max(1, min(_IMAGE_MAX, ceil(width * height / _PIXELS_PER_TOKEN)))
 
 

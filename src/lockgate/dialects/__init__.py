@@ -83,7 +83,7 @@ class View(Struct, frozen=True, kw_only=True):
 class Summary(Struct, kw_only=True):
     """What a listener learns from a reply that is relayed byte for byte. Mutable: a stream fills it in as it goes.
 
-    ``is_complete`` tells that the dialect's own end marker was seen.
+    ``is_complete`` tells that the dialect's own end marker was seen, ``may_end`` that a stream may end without it.
     """
 
     id: str | None = None
@@ -92,6 +92,7 @@ class Summary(Struct, kw_only=True):
     stop_reason: StopReason | None = None
     error: StreamError | None = None
     is_complete: bool = False
+    may_end: bool = False
 
 
 class StreamReader(Protocol):

@@ -59,7 +59,6 @@ def compile_snapshot(document: Document, sources: Sources, read_secret: ReadSecr
         raw_targets=raw,
         is_open=document.server.open,
         limits=document.limits,
-        trusted_hosts=frozenset(document.server.trusted_custom_hosts),
     )
 
 

@@ -62,6 +62,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """Whether callers without a key are served."""
     limits: LimitSettings = LimitSettings()
     trusted_hosts: frozenset[str] = frozenset()
+    """Hosts in private ranges that callers may name, in the guard's normal form."""
 
 
 def header_pairs(headers: Mapping[str, str]) -> tuple[tuple[bytes, bytes], ...]:

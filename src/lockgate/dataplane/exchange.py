@@ -1,0 +1,346 @@
+"""One client request from start to end: the walk that every model route takes.
+
+Authenticate, read the body, choose the target, prepare the request (client's bytes, or a translation), send, answer,
+and write exactly one record. Nothing here knows a vendor; dialects and targets are data.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from lockgate.catalog import find_facts
+from lockgate.core.body import Peek, is_error_object, model_name, peek
+from lockgate.core.chat import Call
+from lockgate.core.estimate import estimate_tokens
+from lockgate.core.http import Headers, UpstreamRequest
+from lockgate.dataplane import encoding
+from lockgate.dataplane.auth import Caller, authenticate
+from lockgate.dataplane.client import ClientConnection
+from lockgate.dataplane.custom_host import with_custom_host
+from lockgate.dataplane.headers import (
+    flag_of,
+    forwarded_headers,
+    header_in,
+    is_strict,
+    read_headers,
+    relayed_headers,
+    retry_headers,
+    text_of,
+)
+from lockgate.dataplane.ids import new_request_id, trace_id_of
+from lockgate.dataplane.ledger import Ledger
+from lockgate.dataplane.relay import relay_bytes, relay_chunks
+from lockgate.dialects import Dialect, TargetInfo, View, Written
+from lockgate.errors import (
+    ClientGone,
+    GatewayError,
+    Internal,
+    InvalidRequest,
+    Malformed,
+    Rejected,
+    Unsupported,
+)
+from lockgate.plan.resolve import Choice, Signals, choose_target
+from lockgate.plan.snapshot import Target
+from lockgate.ports import UpstreamResponse
+
+if TYPE_CHECKING:
+    from lockgate.dataplane.app import DataPlane
+
+_log = logging.getLogger("lockgate.exchange")
+
+_JSON = b"application/json"
+_SSE = b"text/event-stream; charset=utf-8"
+MULTIPLE_CHOICES = 300
+"""Statuses from here on are not answers."""
+_BAD_REQUEST = 400
+_USER_AGENT = (b"user-agent", b"lockgate")
+_IDENTITY = (b"accept-encoding", b"identity")
+
+
+class Exchange:
+    """The state of one request. ``run`` never raises but for cancellation from outside."""
+
+    def __init__(self, plane: DataPlane, client: ClientConnection, route: str, dialect: Dialect) -> None:
+        self.plane = plane
+        self.client = client
+        self.route = route
+        self.dialect = dialect
+        self.snapshot = plane.snapshot
+        self.headers: Mapping[bytes, bytes] = read_headers(client.scope["headers"])
+        self.request_id = new_request_id(plane.clock.unix())
+        self.trace_id = trace_id_of(self.headers, self.request_id)
+        self.ledger = Ledger(plane, self)
+        self.choice: Choice | None = None
+        self.is_byte_path = False
+
+    # ---- the walk
+
+    async def run(self) -> None:
+        """Serve the request and write its record, whatever happens."""
+        try:
+            await self._serve()
+        except asyncio.CancelledError:
+            if not self.client.is_gone:
+                self.ledger.close(error=Internal("cancelled"))
+                raise
+            self.client.absolve()
+            self.ledger.close(error=ClientGone("the client left"))
+        except GatewayError as error:
+            await self._fail(error)
+        except Exception:  # noqa: BLE001  # the edge: a bug must end in an answer and a record
+            _log.exception("request %s failed", self.request_id)
+            await self._fail(Internal("Something went wrong"))
+        finally:
+            self.client.unwatch()
+            self.ledger.close()
+
+    async def _serve(self) -> None:
+        caller = authenticate(self.snapshot, self.headers)
+        self.ledger.key_id = caller.key.id if caller.key else None
+        self._refuse_configs()
+        body = await self.client.read_body(self.snapshot.limits.body_bytes)
+        self.ledger.received(len(body))
+        seen = peek(body)
+        self.ledger.is_stream = seen.is_stream
+        choice = self._choose(caller, seen)
+        await self.answer(caller, choice, body, seen)
+
+    async def answer(self, caller: Caller, choice: Choice, body: bytes, seen: Peek) -> None:
+        """Prepare, send and answer one model call."""
+        target = choice.target
+        dialect = self.plane.dialects[target.provider.dialect]
+        self.is_byte_path = dialect is self.dialect
+        estimate = 0
+        if self.is_byte_path:
+            written = dialect.forward(body, seen, choice.model, self.headers)
+        else:
+            written, call = self._translate(dialect, choice, body)
+            if self.route == "messages":
+                estimate = estimate_tokens(call)
+        self.ledger.prepared(written)
+        request = self.request(caller, target, target.provider.chat.path, written, is_stream=seen.is_stream)
+        self.client.watch()
+        response = await self.send(request)
+        try:
+            await self._relay(response, dialect, written, seen, estimate)
+        finally:
+            response.close()
+
+    def _refuse_configs(self) -> None:
+        """Configs come with a later version; one that is ignored would be worse than one that is refused."""
+        if b"x-portkey-config" in self.headers:
+            raise InvalidRequest(
+                "x-portkey-config: configs are not supported by this version; name the provider with "
+                "x-portkey-provider or in the model",
+                path="x-portkey-config",
+            )
+
+    def _choose(self, caller: Caller, seen: Peek) -> Choice:
+        model = model_name(seen)
+        self.ledger.model_asked = model
+        signals = Signals(
+            model=model,
+            provider=text_of(self.headers, b"x-portkey-provider"),
+            virtual_key=text_of(self.headers, b"x-portkey-virtual-key"),
+            credential=caller.credential,
+            has_custom_host=b"x-portkey-custom-host" in self.headers,
+        )
+        choice = self.choose(caller, signals)
+        if choice.model is None and model is not None:
+            raise InvalidRequest("model: no model was given", path="model")
+        return choice
+
+    def choose(self, caller: Caller, signals: Signals) -> Choice:
+        """Choose the target, a custom host applied. Raises as ``choose_target`` does."""
+        choice = choose_target(self.snapshot, caller.key, signals)
+        self.choice = choice = with_custom_host(choice, self.headers, self.plane.guard, self.snapshot.trusted_hosts)
+        return choice
+
+    def _translate(self, dialect: Dialect, choice: Choice, body: bytes) -> tuple[Written, Call]:
+        """Read the call in the client's dialect and write it in the target's."""
+        call = self.dialect.read_call(body)
+        if choice.model is None:
+            raise InvalidRequest("model: a model is required", path="model")
+        info = TargetInfo(
+            provider=choice.target.provider.name,
+            model=choice.model,
+            facts=find_facts(choice.model),
+            strict=is_strict(self.headers),
+        )
+        written = dialect.write_call(dialect.with_headers(call, self.headers), info)
+        if written.dropped and flag_of(self.headers, b"x-lockgate-strict"):
+            names = ", ".join(written.dropped)
+            raise Unsupported(
+                f"{info.provider} cannot express: {names} (x-lockgate-strict is on)", path=written.dropped[0]
+            )
+        return written, call
+
+    # ---- upstream
+
+    def request(
+        self, caller: Caller, target: Target, path: str, written: Written, *, is_stream: bool, method: str = "POST"
+    ) -> UpstreamRequest:
+        """Put the upstream request together: only headers that are listed go out."""
+        headers = dict(written.headers)
+        headers[b"accept"] = b"text/event-stream" if is_stream else _JSON
+        if written.body:
+            headers[b"content-type"] = _JSON
+        headers.update((_USER_AGENT, _IDENTITY))
+        headers.update(target.extra_headers)
+        if target.auth_also:
+            name, value = target.auth_also
+            present = headers.get(name)
+            if present is None or value not in present:
+                headers[name] = present + b"," + value if present else value
+        forwarded = forwarded_headers(self.headers, caller.consumed)
+        if not any(name in (b"authorization", b"x-api-key") for name, _ in forwarded):
+            headers.update(target.auth_headers)
+        headers.update(forwarded)
+        full_path = target.path_of(path)
+        if self.is_byte_path and target.provider.is_query_forwarded and self.client.scope["query_string"]:
+            full_path += b"?" + self.client.scope["query_string"]
+        return UpstreamRequest(
+            method=method,
+            origin=target.origin,
+            target=full_path,
+            headers=list(headers.items()),
+            body=written.body,
+            timeouts=target.timeouts,
+        )
+
+    async def send(self, request: UpstreamRequest) -> UpstreamResponse:
+        """Send and note the attempt in the ledger."""
+        self.ledger.sending()
+        response = await self.plane.upstream.send(request)
+        request_id = header_in(response.headers, b"request-id") or header_in(response.headers, b"x-request-id")
+        self.ledger.answered(response.status, request_id)
+        return response
+
+    async def read_whole(self, response: UpstreamResponse) -> bytes:
+        """Read a whole answer, its content coding undone."""
+        data = await response.read(self.snapshot.limits.reply_bytes)
+        self.ledger.upstream_done()
+        return encoding.decode(data, header_in(response.headers, b"content-encoding"))
+
+    async def _relay(
+        self, response: UpstreamResponse, dialect: Dialect, written: Written, seen: Peek, estimate: int
+    ) -> None:
+        if response.status >= MULTIPLE_CHOICES:
+            await self.relay_error(response, dialect)
+            return
+        content_type = header_in(response.headers, b"content-type") or b""
+        is_sse = content_type.startswith(b"text/event-stream")
+        if not self.is_byte_path and is_sse != seen.is_stream:
+            raise Malformed("The provider did not answer in the form that was asked for (stream or whole)")
+        view = self.view(seen, estimate)
+        if not is_sse:
+            await self._relay_whole(response, dialect, written, view, content_type)
+        elif self.is_byte_path:
+            await relay_bytes(self, response, dialect, view)
+        else:
+            await relay_chunks(self, response, dialect.stream_reader(written.rules), view)
+
+    def view(self, seen: Peek, estimate: int) -> View:
+        """What the writer of the reply needs to know of the client."""
+        options = seen.stream_options
+        return View(
+            provider=self.provider_name or "",
+            strict=is_strict(self.headers),
+            created=int(self.plane.clock.unix()),
+            request_id=self.request_id,
+            include_usage=bool(options and options.include_usage),
+            input_estimate=estimate,
+        )
+
+    async def _relay_whole(
+        self, response: UpstreamResponse, dialect: Dialect, written: Written, view: View, content_type: bytes
+    ) -> None:
+        data = await self.read_whole(response)
+        if self.is_byte_path:
+            self.ledger.learned(dialect.read_summary(data))
+            out = data
+        else:
+            reply = dialect.read_reply(data, written.rules)
+            self.ledger.replied(reply)
+            out, content_type = self.dialect.write_reply(reply, view), _JSON
+        await self.reply(response.status, out, content_type, relayed_headers(response.headers))
+
+    async def relay_error(self, response: UpstreamResponse, dialect: Dialect) -> None:
+        """Answer with the provider's error: its own bytes where the dialects agree, else in the client's words."""
+        data = await self.read_whole(response)
+        error = dialect.read_error(response.status, data)
+        headers = relayed_headers(response.headers) + retry_headers(response.headers)
+        if response.status < _BAD_REQUEST:
+            error = Rejected(f"unexpected redirect (status {response.status})", status=502, kind="api_error")
+        self.ledger.error = error
+        if self.is_byte_path and error.body is not None and is_error_object(error.body):
+            await self.reply(response.status, error.body, _JSON, headers)
+            return
+        body = self.dialect.write_error(error, request_id=self.request_id, provider=self.provider_name)
+        await self.reply(error.status, body, _JSON, headers)
+
+    # ---- answers
+
+    @property
+    def provider_name(self) -> str | None:
+        """The provider that serves the request, None before one was chosen."""
+        return self.choice.target.provider.name if self.choice else None
+
+    def own_headers(self) -> Headers:
+        """The headers that every answer carries."""
+        headers: Headers = [
+            (b"x-portkey-trace-id", self.trace_id),
+            (b"x-portkey-request-id", self.request_id.encode("ascii")),
+        ]
+        choice = self.choice
+        if choice is not None:
+            headers += _MODEL_CALL_HEADERS
+            headers.append((b"x-portkey-provider", choice.target.provider.name.encode("ascii")))
+            if choice.target.is_simulated:
+                headers.append((b"x-lockgate-simulated", b"true"))
+        for name, values in (
+            (b"x-lockgate-dropped", self.ledger.dropped),
+            (b"x-lockgate-adjusted", self.ledger.adjusted),
+        ):
+            if values:
+                headers.append((name, ", ".join(values).encode("ascii", "replace").translate(None, b"\r\n\0")))
+        return headers
+
+    async def reply(self, status: int, body: bytes, content_type: bytes, headers: Headers) -> None:
+        """Send a whole answer; the record is written before its bytes."""
+        self.ledger.status = status
+        self.ledger.bytes_out = len(body)
+        self.ledger.close()
+        length = (b"content-length", b"%d" % len(body))
+        await self.client.send_whole(
+            status, [(b"content-type", content_type), length, *headers, *self.own_headers()], body
+        )
+
+    def stream_headers(self, upstream: Headers) -> Headers:
+        """The headers of a streamed answer."""
+        fixed = [(b"content-type", _SSE), (b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+        return [*fixed, *relayed_headers(upstream), *self.own_headers()]
+
+    async def _fail(self, error: GatewayError) -> None:
+        """Answer with an error of ours, unless the answer has begun."""
+        self.ledger.fail(error)
+        if self.client.has_started or self.client.is_gone:
+            self.ledger.close()
+            return
+        provider = self.provider_name if isinstance(error, Rejected) else None
+        body = self.dialect.write_error(error, request_id=self.request_id, provider=provider)
+        headers: Headers = []
+        if error.is_ours:
+            headers.append((b"x-portkey-gateway-exception", b"true"))
+        await self.reply(error.status, body, _JSON, headers)
+
+
+_MODEL_CALL_HEADERS: Headers = [
+    (b"x-portkey-retry-attempt-count", b"0"),
+    (b"x-portkey-cache-status", b"DISABLED"),
+    (b"x-portkey-last-used-option-index", b"config"),
+]

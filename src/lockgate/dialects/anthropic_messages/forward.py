@@ -1,0 +1,103 @@
+"""The byte path of Messages: the client's bytes with the model spliced, and what has to be a header as a header.
+
+Body members ``betas``, ``anthropic_beta`` and ``anthropic_version`` are header values at the first party and an
+unknown field in its body. Source: Anthropic integration specification, sections 0.3, 0.4 and 5.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+from msgspec import Raw, structs
+
+from lockgate.core.body import Peek, model_name, remove_members, splice_model
+from lockgate.core.chat import Call
+from lockgate.dialects import Written
+from lockgate.errors import InvalidRequest
+
+DEFAULT_VERSION = b"2023-06-01"
+"""For clients that name no version: it accepts a superset of what later versions accept."""
+
+_MEMBERS = frozenset({"betas", "anthropic_beta", "anthropic_version"})
+_PASSED = (b"anthropic-user-profile-id", b"anthropic-workspace-id")
+_read_beta = msgspec.json.Decoder(str | list[str] | None).decode
+_read_version = msgspec.json.Decoder(str | None).decode
+
+
+def forward(body: bytes, seen: Peek, model: str | None, client: Mapping[bytes, bytes]) -> Written:
+    """Prepare a Messages body for a provider that speaks Messages. Raises InvalidRequest for unusable betas."""
+    betas = [
+        *header_betas(client),
+        *_body_betas("anthropic_beta", seen.anthropic_beta),
+        *_body_betas("betas", seen.betas),
+    ]
+    version = header_version(client) or _body_version(seen.anthropic_version) or DEFAULT_VERSION
+    if model is not None and model_name(seen) != model:
+        body = splice_model(body, seen, model)
+    if bytes(seen.betas) or bytes(seen.anthropic_beta) or bytes(seen.anthropic_version):
+        body = remove_members(body, _MEMBERS)
+    return Written(body=body, headers=_headers(version, betas, client))
+
+
+def client_headers(client: Mapping[bytes, bytes]) -> tuple[tuple[bytes, bytes], ...]:
+    """Return version, betas and ids of a client's headers."""
+    return _headers(header_version(client) or DEFAULT_VERSION, header_betas(client), client)
+
+
+def header_version(client: Mapping[bytes, bytes]) -> bytes | None:
+    """Return the API version that the client's headers name."""
+    return client.get(b"x-portkey-anthropic-version") or client.get(b"anthropic-version")
+
+
+def header_betas(client: Mapping[bytes, bytes]) -> list[str]:
+    """Return the beta flags of the client's headers, in order."""
+    values = (client.get(b"anthropic-beta"), client.get(b"x-portkey-anthropic-beta"))
+    return [flag for value in values if value for flag in split_flags(value.decode("latin-1"))]
+
+
+def split_flags(text: str) -> list[str]:
+    """Split a comma list of flags."""
+    return [flag for part in text.split(",") if (flag := part.strip())]
+
+
+def join_flags(flags: Iterable[str]) -> bytes:
+    """Join flags in their first order, each once."""
+    return ",".join(dict.fromkeys(flags)).encode("latin-1", "replace")
+
+
+def _headers(version: bytes, betas: list[str], client: Mapping[bytes, bytes]) -> tuple[tuple[bytes, bytes], ...]:
+    headers = [(b"anthropic-version", version)]
+    if betas:
+        headers.append((b"anthropic-beta", join_flags(betas)))
+    headers += [(name, client[name]) for name in _PASSED if name in client]
+    return tuple(headers)
+
+
+def _body_betas(name: str, raw: Raw) -> list[str]:
+    data = bytes(raw)
+    if not data:
+        return []
+    try:
+        value = _read_beta(data)
+    except msgspec.MsgspecError:
+        raise InvalidRequest(f"{name}: expected a string or a list of strings", path=name) from None
+    items = [value] if isinstance(value, str) else value or []
+    return [flag for item in items for flag in split_flags(item)]
+
+
+def _body_version(raw: Raw) -> bytes | None:
+    data = bytes(raw)
+    if not data:
+        return None
+    try:
+        value = _read_version(data)
+    except msgspec.MsgspecError:
+        raise InvalidRequest("anthropic_version: expected a string", path="anthropic_version") from None
+    return value.encode("latin-1", "replace") if value else None
+
+
+def with_headers(call: Call, client: Mapping[bytes, bytes]) -> Call:
+    """Return the call with the betas that the client's headers name, after those of its body."""
+    betas = header_betas(client)
+    return structs.replace(call, betas=tuple(dict.fromkeys((*call.betas, *betas)))) if betas else call

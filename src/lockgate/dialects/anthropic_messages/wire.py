@@ -1,0 +1,411 @@
+"""The shapes of Anthropic's Messages API as Structs, with their decoders. Data only.
+
+What clients and providers write is typed where we use it; the rest stays Raw. Structs whose name begins with Exact
+refuse keys that they do not know: reading tries those first and looks for further keys only when they fail.
+Source: Anthropic Python SDK 2.12.0, types of Messages, read 2026-11-22.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Raw, Struct
+
+from lockgate.dialects.anthropic_messages.json_text import ABSENT
+
+NATIVE_FIELDS = frozenset(
+    {
+        "billing_policy",
+        "cache_control",
+        "compaction",
+        "container",
+        "context_management",
+        "diagnostics",
+        "fallback_credit_token",
+        "fallbacks",
+        "inference_geo",
+        "mcp_servers",
+        "metadata",
+        "output_config",
+        "service_tier",
+        "speed",
+        "thread",
+        "user_profile_id",
+    }
+)
+"""Top-level fields that no other dialect has, carried by name."""
+
+# ---- read, both ways
+
+
+class SourceIn(Struct):
+    """``source`` of an image or document."""
+
+    type: str
+    media_type: str | None = None
+    data: str | None = None
+    url: str | None = None
+    file_id: str | None = None
+
+
+class TypeIn(Struct):
+    """The one key that every block, tool and choice has."""
+
+    type: str
+
+
+class BlockIn(Struct):
+    """The keys of the block types that we type; which of them count depends on ``type``."""
+
+    type: str
+    text: str | None = None
+    citations: Raw = ABSENT
+    cache_control: Raw = ABSENT
+    source: Raw = ABSENT
+    title: str | None = None
+    context: str | None = None
+    thinking: str | None = None
+    signature: str | None = None
+    data: str | None = None
+    id: str | None = None
+    name: str | None = None
+    input: Raw = ABSENT
+    tool_use_id: str | None = None
+    content: Raw = ABSENT
+    is_error: bool | None = None
+
+
+class ExactBlockIn(BlockIn, forbid_unknown_fields=True):
+    """A block whose every key is canonical."""
+
+
+# ---- what clients write
+
+
+class MessageIn(Struct):
+    """One message. The last two keys stand on system messages only."""
+
+    role: str
+    content: str | list[Raw] | None = None
+    output_config: Raw = ABSENT
+    clear_at: Raw = ABSENT
+
+
+class CallIn(Struct):
+    """A call."""
+
+    model: str
+    messages: list[MessageIn]
+    max_tokens: int | None = None
+    system: str | list[Raw] | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    stop_sequences: list[str] | None = None
+    stream: bool | None = None
+    tools: Raw = ABSENT
+    tool_choice: Raw = ABSENT
+    thinking: Raw = ABSENT
+    metadata: Raw = ABSENT
+    output_config: Raw = ABSENT
+    output_format: Raw = ABSENT
+    service_tier: Raw = ABSENT
+    cache_control: Raw = ABSENT
+    container: Raw = ABSENT
+    context_management: Raw = ABSENT
+    mcp_servers: Raw = ABSENT
+    speed: Raw = ABSENT
+    diagnostics: Raw = ABSENT
+    fallbacks: Raw = ABSENT
+    fallback_credit_token: Raw = ABSENT
+    inference_geo: Raw = ABSENT
+    thread: Raw = ABSENT
+    compaction: Raw = ABSENT
+    billing_policy: Raw = ABSENT
+    user_profile_id: Raw = ABSENT
+    betas: str | list[str] | None = None
+    anthropic_beta: str | list[str] | None = None
+    anthropic_version: str | None = None
+
+
+class ExactCallIn(CallIn, forbid_unknown_fields=True):
+    """A call whose every field we know."""
+
+
+class ToolIn(Struct):
+    """A tool that the client runs."""
+
+    name: str | None = None
+    type: str | None = None
+    description: str | None = None
+    input_schema: Raw = ABSENT
+    strict: bool | None = None
+    cache_control: Raw = ABSENT
+
+
+class ChoiceIn(Struct):
+    """``tool_choice``."""
+
+    type: str
+    name: str | None = None
+    disable_parallel_tool_use: bool | None = None
+
+
+class MetadataIn(Struct):
+    """``metadata``."""
+
+    user_id: str | None = None
+
+
+class OutputConfigIn(Struct):
+    """``output_config``."""
+
+    effort: str | None = None
+    format: Raw = ABSENT
+
+
+class FormatIn(Struct):
+    """``output_config.format``."""
+
+    type: str
+    schema: Raw = ABSENT
+
+
+class ThinkingIn(Struct):
+    """``thinking``."""
+
+    type: str
+    budget_tokens: int | None = None
+
+
+block_decoder = msgspec.json.Decoder(BlockIn)
+exact_block_decoder = msgspec.json.Decoder(ExactBlockIn)
+source_decoder = msgspec.json.Decoder(SourceIn)
+type_decoder = msgspec.json.Decoder(TypeIn)
+text_decoder = msgspec.json.Decoder(str)
+list_decoder = msgspec.json.Decoder(list[Raw])
+call_decoder = msgspec.json.Decoder(CallIn)
+exact_call_decoder = msgspec.json.Decoder(ExactCallIn)
+tool_decoder = msgspec.json.Decoder(ToolIn)
+choice_decoder = msgspec.json.Decoder(ChoiceIn)
+metadata_decoder = msgspec.json.Decoder(MetadataIn)
+output_config_decoder = msgspec.json.Decoder(OutputConfigIn)
+format_decoder = msgspec.json.Decoder(FormatIn)
+thinking_decoder = msgspec.json.Decoder(ThinkingIn)
+
+# ---- what providers write
+
+
+class CacheCreationIn(Struct):
+    """``usage.cache_creation``."""
+
+    ephemeral_5m_input_tokens: int | None = None
+    ephemeral_1h_input_tokens: int | None = None
+
+
+class OutputDetailsIn(Struct):
+    """``usage.output_tokens_details``."""
+
+    thinking_tokens: int | None = None
+
+
+class UsageIn(Struct):
+    """``usage``."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+    cache_creation: CacheCreationIn | None = None
+    output_tokens_details: OutputDetailsIn | None = None
+    service_tier: str | None = None
+
+
+class ExactUsageIn(UsageIn, forbid_unknown_fields=True):
+    """Usage whose every key is canonical."""
+
+
+class ReplyIn(Struct):
+    """A whole message."""
+
+    content: list[Raw]
+    id: str = ""
+    model: str = ""
+    type: str | None = None
+    role: str | None = None
+    stop_reason: str | None = None
+    stop_sequence: str | None = None
+    usage: Raw = ABSENT
+
+
+class ExactReplyIn(ReplyIn, forbid_unknown_fields=True):
+    """A message whose every key is canonical."""
+
+
+class DeltaIn(Struct):
+    """``delta`` of both delta events."""
+
+    type: str | None = None
+    text: str | None = None
+    partial_json: str | None = None
+    thinking: str | None = None
+    signature: str | None = None
+    citation: Raw = ABSENT
+    stop_reason: str | None = None
+    stop_sequence: str | None = None
+
+
+class EventIn(Struct):
+    """Any event of a stream; which keys count depends on ``type``."""
+
+    type: str | None = None
+    index: int | None = None
+    delta: DeltaIn | None = None
+    content_block: Raw = ABSENT
+    message: Raw = ABSENT
+    usage: Raw = ABSENT
+    error: Raw = ABSENT
+
+
+class RawDeltaIn(Struct):
+    """An event seen again, for the bytes of its delta."""
+
+    delta: Raw = ABSENT
+
+
+class SummaryIn(Struct):
+    """What a listener wants to know of a message, whole or starting."""
+
+    id: str | None = None
+    model: str | None = None
+    stop_reason: str | None = None
+    usage: Raw = ABSENT
+    type: str | None = None
+    error: Raw = ABSENT
+
+
+usage_decoder = msgspec.json.Decoder(UsageIn)
+exact_usage_decoder = msgspec.json.Decoder(ExactUsageIn)
+reply_decoder = msgspec.json.Decoder(ReplyIn)
+exact_reply_decoder = msgspec.json.Decoder(ExactReplyIn)
+event_decoder = msgspec.json.Decoder(EventIn)
+raw_delta_decoder = msgspec.json.Decoder(RawDeltaIn)
+summary_decoder = msgspec.json.Decoder(SummaryIn)
+
+# ---- what we write
+
+
+class TextOut(Struct, tag_field="type", tag="text", omit_defaults=True, gc=False):
+    """Visible text. Not frozen: a cache mark may move here from an empty block behind it."""
+
+    text: str
+    citations: Raw | None = None
+    cache_control: Raw | None = None
+
+
+class ImageOut(Struct, tag_field="type", tag="image", omit_defaults=True):
+    """An image."""
+
+    source: dict[str, str]
+    cache_control: Raw | None = None
+
+
+class DocumentOut(Struct, tag_field="type", tag="document", omit_defaults=True):
+    """A document."""
+
+    source: dict[str, str]
+    title: str | None = None
+    context: str | None = None
+    citations: Raw | None = None
+    cache_control: Raw | None = None
+
+
+class ThinkingOut(Struct, tag_field="type", tag="thinking", gc=False):
+    """Signed reasoning."""
+
+    thinking: str
+    signature: str
+
+
+class RedactedThinkingOut(Struct, tag_field="type", tag="redacted_thinking", gc=False):
+    """Encrypted reasoning."""
+
+    data: str
+
+
+class ToolUseOut(Struct, tag_field="type", tag="tool_use", omit_defaults=True, gc=False):
+    """A call of a client's tool."""
+
+    id: str
+    name: str
+    input: Raw
+    cache_control: Raw | None = None
+
+
+class ToolResultOut(Struct, tag_field="type", tag="tool_result", omit_defaults=True):
+    """What the client's tool answered."""
+
+    tool_use_id: str
+    content: str | list[object] | None = None
+    is_error: bool = False
+    cache_control: Raw | None = None
+
+
+class TurnOut(Struct):
+    """One message of a call."""
+
+    role: str
+    content: list[object]
+
+
+class ToolOut(Struct, omit_defaults=True, gc=False):
+    """A tool that the client runs."""
+
+    name: str
+    description: str | None = None
+    input_schema: Raw | None = None
+    strict: bool | None = None
+    cache_control: Raw | None = None
+
+
+class ChoiceOut(Struct, omit_defaults=True, gc=False):
+    """``tool_choice``."""
+
+    type: str
+    name: str | None = None
+    disable_parallel_tool_use: bool = False
+
+
+class MetadataOut(Struct, gc=False):
+    """``metadata``."""
+
+    user_id: str
+
+
+class CallOut(Struct, omit_defaults=True, kw_only=True):
+    """A call. Fields that are carried by name are added behind it."""
+
+    model: str
+    max_tokens: int
+    system: list[TextOut] | None = None
+    messages: list[TurnOut]
+    tools: list[object] | None = None
+    tool_choice: ChoiceOut | Raw | None = None
+    thinking: Raw | None = None
+    output_config: dict[str, object] | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    stop_sequences: list[str] | None = None
+    metadata: MetadataOut | None = None
+    service_tier: str | None = None
+    speed: str | None = None
+    stream: bool = False
+
+
+class ErrorOut(Struct, omit_defaults=False):
+    """``error`` of an error body."""
+
+    type: str
+    message: str
+    param: str | None
+    code: str | None

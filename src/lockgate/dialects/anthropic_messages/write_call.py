@@ -1,0 +1,195 @@
+"""Writes a canonical call as a Messages request that the target's model accepts.
+
+What Anthropic takes in every model belongs here and in the modules beside; what one model takes or refuses is a
+fact of ``TargetInfo``. The output is legal under every API version up to 2026-10-21, but for sampling parameters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from msgspec import Raw
+
+from lockgate.catalog import ModelFacts
+from lockgate.core.chat import Call
+from lockgate.dialects import ReplyRules, TargetInfo, Written
+from lockgate.dialects.anthropic_messages.betas import needed_betas
+from lockgate.dialects.anthropic_messages.forward import join_flags
+from lockgate.dialects.anthropic_messages.json_text import object_keys, text_of, write_json
+from lockgate.dialects.anthropic_messages.notes import Notes
+from lockgate.dialects.anthropic_messages.reasoning import Reasoning, decide_reasoning
+from lockgate.dialects.anthropic_messages.sampling import (
+    NO_SAMPLING,
+    Sampling,
+    clean_stops,
+    decide_sampling,
+    decide_tier,
+    user_id,
+)
+from lockgate.dialects.anthropic_messages.structured import Structure, decide_structure
+from lockgate.dialects.anthropic_messages.tools import (
+    NO_TOOLS,
+    has_forced_choice,
+    tool_names,
+    write_tools,
+)
+from lockgate.dialects.anthropic_messages.turns import write_turns
+from lockgate.dialects.anthropic_messages.wire import NATIVE_FIELDS, CallOut, MetadataOut, TextOut
+
+DEFAULT_VERSION = "2023-06-01"
+"""It takes a superset of what later versions take. Source: addendum of November 2026, section 3.2."""
+
+_IS_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}").fullmatch
+_DEFAULT_HEADERS = ((b"anthropic-version", DEFAULT_VERSION.encode()),)
+_NO_STRUCTURE = Structure()
+_ELSEWHERE = frozenset({"output_config", "user_profile_id"})
+"""Native fields that are not simply added to the body."""
+
+
+def write_call(call: Call, target: TargetInfo) -> Written:
+    """Write a request. Raises Unsupported or InvalidRequest, with the path, for what must not be dropped."""
+    facts = target.facts
+    notes = Notes(call.unknown)
+    names = tool_names(call)
+    config = object_keys(call.native["output_config"]) if "output_config" in call.native else None
+    structure = _NO_STRUCTURE
+    if call.output is not None and not (config and "format" in config):
+        structure = decide_structure(call, call.output, facts, notes)
+    reasoning = decide_reasoning(
+        call,
+        facts,
+        notes,
+        is_strict=target.strict,
+        has_forced_choice=call.tool_choice is not None and has_forced_choice(call, facts),
+        has_own_effort=bool(config and "effort" in config),
+    )
+    system, turns = write_turns(call, names, notes)
+    tools = NO_TOOLS
+    if call.tools or call.tool_choice is not None or structure.tool is not None:
+        tools = write_tools(
+            call, facts, names, notes, json_tool=structure.tool, is_thinking=reasoning.is_active
+        )
+    for line in (structure.line, tools.line):
+        if line is not None:
+            system.append(TextOut(line))
+    sampling = _sampling(call, facts, notes, is_thinking=reasoning.is_active)
+    out = CallOut(
+        model=target.model,
+        max_tokens=reasoning.max_tokens,
+        system=system or None,
+        messages=turns,
+        tools=tools.tools,
+        tool_choice=tools.choice,
+        thinking=reasoning.thinking,
+        output_config=_output_config(config, reasoning, structure),
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=sampling.top_k,
+        stop_sequences=clean_stops(call, notes) if call.stop else None,
+        stream=call.stream,
+    )
+    is_fast = _add_people_and_tier(out, call, facts, notes)
+    body = write_json(out)
+    if call.native:
+        body = _with_native(body, call.native, notes)
+    return Written(
+        body=body,
+        headers=_headers(call, facts, out, sampling, notes, is_fast=is_fast),
+        dropped=notes.dropped,
+        adjusted=notes.adjusted,
+        rules=_rules(structure, names.originals),
+    )
+
+
+def _sampling(call: Call, facts: ModelFacts, notes: Notes, *, is_thinking: bool) -> Sampling:
+    if call.temperature is call.top_p is call.top_k is None:
+        return NO_SAMPLING
+    return decide_sampling(call, facts, notes, is_thinking=is_thinking)
+
+
+def _output_config(
+    config: dict[str, Raw] | None, reasoning: Reasoning, structure: Structure
+) -> dict[str, object] | None:
+    """Return the client's own object with the keys that it lacks."""
+    keys: dict[str, object] = {}
+    if reasoning.effort is not None:
+        keys["effort"] = reasoning.effort
+    if structure.format is not None:
+        keys["format"] = structure.format
+    if config:
+        keys.update(config)
+    return keys or None
+
+
+def _add_people_and_tier(out: CallOut, call: Call, facts: ModelFacts, notes: Notes) -> bool:
+    """Set user, tier and speed, unless the client wrote Anthropic's own; tell whether a speed is sent."""
+    native = call.native
+    if call.user and "metadata" not in native:
+        user = user_id(call, notes)
+        out.metadata = MetadataOut(user) if user else None
+    if call.service_tier and "service_tier" not in native:
+        tier, speed = decide_tier(call.service_tier, facts, notes)
+        out.service_tier = tier
+        out.speed = None if "speed" in native else speed
+    return out.speed is not None or "speed" in native
+
+
+def _with_native(body: bytes, native: Mapping[str, Raw], notes: Notes) -> bytes:
+    """Add the fields that are carried by name, with the bytes they came in."""
+    parts = [body[:-1]]
+    for name, value in native.items():
+        if name not in NATIVE_FIELDS:
+            notes.drop(name)
+        elif name not in _ELSEWHERE:
+            parts.append(b',"%b":%b' % (name.encode(), bytes(value)))
+    parts.append(b"}")
+    return b"".join(parts)
+
+
+def _headers(
+    call: Call, facts: ModelFacts, out: CallOut, sampling: Sampling, notes: Notes, *, is_fast: bool
+) -> tuple[tuple[bytes, bytes], ...]:
+    if not (call.betas or call.native or call.tools or call.api_version or facts.betas):
+        return _DEFAULT_HEADERS
+    betas = needed_betas(
+        call.betas,
+        call.native,
+        call.tools,
+        facts,
+        has_effort=out.output_config is not None and "effort" in out.output_config,
+        is_fast=is_fast,
+    )
+    version = _version(call, sampling, notes) if call.api_version else None
+    if version is None and not betas and "user_profile_id" not in call.native:
+        return _DEFAULT_HEADERS
+    headers = [(b"anthropic-version", (version or DEFAULT_VERSION).encode())]
+    if betas:
+        headers.append((b"anthropic-beta", join_flags(betas)))
+    profile = text_of(call.native.get("user_profile_id"))
+    if profile and profile.isascii() and profile.isprintable():
+        headers.append((b"anthropic-user-profile-id", profile.encode()))
+    return tuple(headers)
+
+
+def _version(call: Call, sampling: Sampling, notes: Notes) -> str | None:
+    """Return the client's own version, unless it belongs to another platform or forbids what is sent."""
+    version = call.api_version
+    if version is None or not _IS_VERSION(version) or version <= DEFAULT_VERSION:
+        return None
+    if sampling != NO_SAMPLING:
+        notes.adjust("anthropic_version", f"{DEFAULT_VERSION} sent, later ones refuse sampling parameters")
+        return None
+    return version
+
+
+def _rules(structure: Structure, originals: dict[str, str]) -> ReplyRules:
+    rules = structure.rules
+    if not originals:
+        return rules
+    return ReplyRules(
+        tool_names=dict(originals),
+        json_tool=rules.json_tool,
+        unwrap_value=rules.unwrap_value,
+        strip_fence=rules.strip_fence,
+    )

@@ -1,0 +1,76 @@
+"""What Anthropic's opaque blocks say in words, for providers that know no such blocks.
+
+Source: Anthropic Python SDK 2.12.0, types of content blocks, read 2026-11-22.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Raw
+
+from lockgate.core.chat import OpaqueBlock
+from lockgate.dialects.openai_chat.json_text import decode, object_keys, text_of
+
+_read_list = msgspec.json.Decoder(list[Raw])
+
+
+def text_of_block(block: OpaqueBlock) -> str | None:
+    """Return what a user's opaque block says, None when words cannot say it."""
+    keys = object_keys(block.raw)
+    match block.type:
+        case "tool_reference":
+            name = text_of(keys.get("tool_name")) or text_of(keys.get("name"))
+            return f"Tool available: {name}" if name else None
+        case "search_result":
+            return _lines(text_of(keys.get("title")), text_of(keys.get("source")), _texts(keys.get("content")))
+        case "document":
+            inner = object_keys(keys["source"]) if "source" in keys else {}
+            body = _texts(inner.get("content"))
+            return _lines(text_of(keys.get("title")), text_of(keys.get("context")), body) if body else None
+        case "compaction" | "mid_conv_system":
+            return _texts(keys.get("content")) or None
+        case _:
+            return None
+
+
+def source_line(block: OpaqueBlock) -> str | None:
+    """Return one line with the pages that a web search or fetch found, so that later turns can refer to them."""
+    content = object_keys(block.raw).get("content")
+    if block.type == "web_search_tool_result":
+        pages = [_page(object_keys(entry)) for entry in _entries(content)]
+    elif block.type == "web_fetch_tool_result" and content is not None:
+        keys = object_keys(content)
+        document = object_keys(keys["content"]) if "content" in keys else {}
+        pages = [_page({**document, **keys})]
+    else:
+        return None
+    named = [page for page in pages if page]
+    return f"Web pages found: {'; '.join(named)}" if named else None
+
+
+def _page(keys: dict[str, Raw]) -> str:
+    title, url = text_of(keys.get("title")), text_of(keys.get("url"))
+    return f"{title} ({url})" if title and url else url or ""
+
+
+def _entries(raw: Raw | None) -> list[Raw]:
+    if raw is None or bytes(raw)[:1] != b"[":
+        return []
+    try:
+        entries: list[Raw] = decode(_read_list, raw)
+    except ValueError:
+        return []
+    return entries
+
+
+def _texts(raw: Raw | None) -> str:
+    """Return a string, or the texts of a list of text blocks joined by line breaks."""
+    plain = text_of(raw)
+    if plain is not None:
+        return plain
+    texts = (text_of(object_keys(entry).get("text")) for entry in _entries(raw))
+    return "\n".join(text for text in texts if text)
+
+
+def _lines(*parts: str | None) -> str:
+    return "\n".join(part for part in parts if part)

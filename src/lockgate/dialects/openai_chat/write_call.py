@@ -1,0 +1,212 @@
+"""Writes a canonical call as a chat completions body."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+from msgspec import Raw
+
+from lockgate.core.chat import Call, FunctionTool, NativeTool, OutputFormat, ToolChoice
+from lockgate.dialects import ReplyRules, TargetInfo, Written
+from lockgate.dialects.openai_chat.json_text import write_json
+from lockgate.dialects.openai_chat.names import ToolNames, send_user
+from lockgate.dialects.openai_chat.wire import CallOut, FunctionToolOut, StreamOptionsOut, ToolOut
+from lockgate.dialects.openai_chat.write_messages import MessageWriter
+from lockgate.errors import Unsupported
+
+MAX_STOP = 4
+"""How many stop sequences OpenAI takes."""
+
+_REFUSED = {
+    "compaction": "this target cannot compact a conversation",
+    "thread": "this target keeps no message threads",
+    "billing_policy": "this target cannot bill somebody else",
+}
+"""Fields of Anthropic's API that change what is answered or who pays: leaving them out would be wrong."""
+
+_TIERS = frozenset({"default", "fast", "flex", "priority", "scale"})
+_SILENT_TIERS = frozenset({"auto"})
+_SCHEMA_NAME = re.compile(r"[^a-zA-Z0-9_-]")
+_DEFAULT_SCHEMA_NAME = "output"
+_MAX_SCHEMA_NAME = 64
+
+
+class _Notes:
+    """What was left out and what was changed, each named once."""
+
+    def __init__(self) -> None:
+        self.dropped: dict[str, None] = {}
+        self.adjusted: list[str] = []
+
+    def drop(self, name: str, *, when: bool = True) -> None:
+        if when:
+            self.dropped[name] = None
+
+
+def write_call(call: Call, target: TargetInfo) -> Written:
+    """Write a call for a target. Raises Unsupported, with the path, for what must not be dropped."""
+    for field, reason in _REFUSED.items():
+        if field in call.native:
+            raise Unsupported(f"{field}: {reason}", path=field)
+    notes = _Notes()
+    for field in call.unknown:
+        notes.drop(field)
+    names = ToolNames([tool.name for tool in call.tools if isinstance(tool, FunctionTool)])
+    tools = _tools(call, names, notes)
+    choice, parallel = _choice(call.tool_choice, call, names, notes) if tools else (None, None)
+    writer = MessageWriter(names)
+    try:
+        messages = writer.write(call)
+    except Unsupported as error:
+        raise Unsupported(f"{error.path}: {error.message}", path=error.path) from None
+    notes.dropped.update(writer.dropped)
+    wire = CallOut(
+        model=target.model,
+        messages=messages,
+        max_completion_tokens=_max_tokens(call.max_tokens, notes),
+        temperature=call.temperature,
+        top_p=call.top_p,
+        stop=_stop(call.stop, notes),
+        stream=call.stream,
+        stream_options=StreamOptionsOut() if call.stream else None,
+        tools=tools or None,
+        tool_choice=choice,
+        parallel_tool_calls=parallel,
+        response_format=_format(call.output) if call.output is not None else None,
+        reasoning_effort=_effort(call.effort, target, notes) if call.effort is not None else None,
+        user=_user(call.user, notes) if call.user is not None else None,
+        service_tier=_tier(call.service_tier, notes) if call.service_tier is not None else None,
+    )
+    _name_the_rest(call, notes)
+    return Written(
+        body=write_json(wire),
+        dropped=tuple(notes.dropped),
+        adjusted=tuple(notes.adjusted),
+        rules=ReplyRules(tool_names=names.changed),
+    )
+
+
+def _name_the_rest(call: Call, notes: _Notes) -> None:
+    """Name what this API has no field for."""
+    notes.drop("top_k", when=call.top_k is not None)
+    notes.drop("thinking", when=call.thinking is not None)
+    notes.drop("anthropic_beta", when=bool(call.betas))
+    for field in call.native:
+        notes.drop(field)
+    blocks = (*call.system, *(block for message in call.messages for block in message.content))
+    marked = any(getattr(block, "cache", None) is not None for block in blocks)
+    marked = marked or any(isinstance(tool, FunctionTool) and tool.cache is not None for tool in call.tools)
+    notes.drop("cache_control", when=marked)
+
+
+def _tools(call: Call, names: ToolNames, notes: _Notes) -> list[ToolOut]:
+    tools: list[ToolOut] = []
+    for at, tool in enumerate(call.tools):
+        if isinstance(tool, NativeTool):
+            notes.drop(f"tools[{at}]")
+            continue
+        for option in tool.options:
+            notes.drop(f"tools.{option}")
+        function = FunctionToolOut(names.send(tool.name), tool.description, tool.schema, tool.strict)
+        tools.append(ToolOut("function", function))
+    return tools
+
+
+def _choice(
+    choice: ToolChoice | None, call: Call, names: ToolNames, notes: _Notes
+) -> tuple[str | dict[str, object] | None, bool | None]:
+    if choice is None:
+        return None, None
+    parallel = False if choice.parallel is False else None
+    match choice.mode:
+        case None:
+            return None, parallel
+        case "auto" | "none":
+            return choice.mode, parallel
+        case "any":
+            return "required", parallel
+        case "tool":
+            pass
+    if any(isinstance(tool, FunctionTool) and tool.name == choice.name for tool in call.tools):
+        return {"type": "function", "function": {"name": names.send(choice.name or "")}}, parallel
+    notes.adjusted.append("tool_choice: auto, the tool it names is not offered to this target")
+    return "auto", parallel
+
+
+def _max_tokens(count: int | None, notes: _Notes) -> int | None:
+    if count != 0:
+        return count
+    notes.adjusted.append("max_tokens: 1, this target refuses 0")
+    return 1
+
+
+def _stop(stop: tuple[str, ...], notes: _Notes) -> list[str] | None:
+    if len(stop) > MAX_STOP:
+        notes.adjusted.append(f"stop: the first {MAX_STOP} of {len(stop)}")
+    return list(stop[:MAX_STOP]) or None
+
+
+def _user(user: str, notes: _Notes) -> str:
+    sent = send_user(user)
+    if sent != user:
+        notes.adjusted.append("user: hashed, it is too long for this target")
+    return sent
+
+
+def _tier(tier: str, notes: _Notes) -> str | None:
+    if tier in _TIERS:
+        return tier
+    notes.drop("service_tier", when=tier not in _SILENT_TIERS)
+    return None
+
+
+def _effort(effort: str, target: TargetInfo, notes: _Notes) -> str:
+    """Return the effort in the words that chat models take; the highest two depend on the model."""
+    if effort not in ("xhigh", "max"):
+        return effort
+    sent = "xhigh" if "xhigh" in target.facts.effort else "high"
+    if sent != effort:
+        notes.adjusted.append(f"reasoning_effort: {sent} instead of {effort}")
+    return sent
+
+
+def _format(output: OutputFormat) -> dict[str, object]:
+    if output.kind == "json_object":
+        return {"type": "json_object"}
+    name = _SCHEMA_NAME.sub("_", output.name or "")[:_MAX_SCHEMA_NAME] or _DEFAULT_SCHEMA_NAME
+    inner: dict[str, object] = {"name": name}
+    if output.description is not None:
+        inner["description"] = output.description
+    if output.schema is not None:
+        inner["schema"] = output.schema
+        inner["strict"] = is_strict_schema(output.schema) if output.strict is None else output.strict
+    elif output.strict is not None:
+        inner["strict"] = output.strict
+    return {"type": "json_schema", "json_schema": inner}
+
+
+def is_strict_schema(schema: Raw) -> bool:
+    """Tell whether OpenAI's strict mode takes a schema: objects closed, every property required."""
+    try:
+        root = msgspec.json.decode(schema)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(root, dict) and root.get("type") == "object" and _is_closed(root)
+
+
+def _is_closed(node: object) -> bool:
+    if isinstance(node, list):
+        return all(_is_closed(item) for item in node)
+    if not isinstance(node, dict):
+        return True
+    if node.get("type") == "object" or "properties" in node:
+        properties = node.get("properties", {})
+        required = node.get("required", [])
+        if not isinstance(properties, dict) or not isinstance(required, list):
+            return False
+        if node.get("additionalProperties") is not False or not set(properties) <= set(map(str, required)):
+            return False
+    nested = [node.get(key) for key in ("items", "anyOf", "allOf", "oneOf", "prefixItems")]
+    named = [node.get(key) for key in ("properties", "$defs", "definitions")]
+    return _is_closed(nested) and all(_is_closed(list(group.values())) for group in named if isinstance(group, dict))

@@ -1,0 +1,232 @@
+"""The HTTP server: uvicorn's HTTP/1.1 protocol with limits on the head and on slow clients, and an orderly end.
+
+uvicorn parses and speaks ASGI; this module adds what an exposed server needs: a cap on the size of a request's head,
+time limits for sending it, answers in our own error shape for what is not HTTP, a call-back when a client leaves,
+and a drain that lets running requests finish.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Any, TypeAlias
+
+from msgspec import Struct
+from uvicorn import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from lockgate.core.http import Headers
+from lockgate.errors import ConfigError
+
+Refuse: TypeAlias = Callable[[int, str], tuple[Headers, bytes]]
+"""From status and message to headers and body of an error answer."""
+
+_DISCONNECT = "lockgate.disconnect"
+_BACKLOG = 4096
+_KEEP_ALIVE_S = 75
+_BAD_REQUEST, _REQUEST_TIMEOUT, _HEAD_TOO_LARGE = 400, 408, 431
+
+
+class HttpLimits(Struct, frozen=True, kw_only=True):
+    """What a client may do to a connection."""
+
+    header_bytes: int = 64 * 1024
+    header_s: float = 10.0
+    body_idle_s: float = 30.0
+
+
+class _HeadTooLargeError(Exception):
+    pass
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """One client connection."""
+
+    def __init__(self, *, limits: HttpLimits, refuse: Refuse, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._limits = limits
+        self._refuse = refuse
+        self._is_receiving = True
+        self._is_in_head = True
+        self._head_bytes = 0
+        self._is_head_too_large = False
+        self._received_at = 0.0
+        self._head_began_at = 0.0
+        self._on_lost: Callable[[], None] | None = None
+        self._is_lost = False
+        self._guard: asyncio.TimerHandle | None = None
+
+    # ---- connection
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._received_at = self._head_began_at = self.loop.time()
+        self._guard = self.loop.call_later(self._limits.header_s, self._check_time)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._is_lost = True
+        if self._guard is not None:
+            self._guard.cancel()
+        if self._on_lost is not None:
+            on_lost, self._on_lost = self._on_lost, None
+            on_lost()
+
+    def _watch(self, on_lost: Callable[[], None]) -> None:
+        """What the app registers with: called once when the client is gone."""
+        if self._is_lost:
+            self.loop.call_soon(on_lost)
+        else:
+            self._on_lost = on_lost
+
+    # ---- data
+
+    def data_received(self, data: bytes) -> None:
+        if self.parser is None or self.transport.is_closing():
+            return
+        self._received_at = self.loop.time()
+        if self._is_in_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._is_in_head and self._head_bytes > self._limits.header_bytes and not self.transport.is_closing():
+            self._answer(_HEAD_TOO_LARGE, f"The request head is larger than {self._limits.header_bytes} bytes")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._is_receiving = self._is_in_head = True
+        self._head_began_at = self.loop.time()
+        self.scope["extensions"] = {_DISCONNECT: {"watch": self._watch}}
+
+    def on_headers_complete(self) -> None:
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        self._is_in_head = False
+        self._head_bytes = 0
+        if size > self._limits.header_bytes:
+            self._is_head_too_large = True
+            raise _HeadTooLargeError
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._is_receiving = self._is_in_head = False
+        super().on_message_complete()
+
+    # ---- refusals
+
+    def send_400_response(self, msg: str) -> None:
+        """uvicorn calls this for whatever its parser refuses, and for what our callbacks raise."""
+        cycle = self.cycle
+        if cycle is not None and cycle.response_started and not cycle.response_complete:
+            # an answer is under way on this connection: nothing can be said in between
+            self.transport.abort()
+        elif self._is_head_too_large:
+            self._answer(_HEAD_TOO_LARGE, f"The request head is larger than {self._limits.header_bytes} bytes")
+        else:
+            self._answer(_BAD_REQUEST, "The request is not valid HTTP/1.1")
+
+    def _answer(self, status: int, message: str) -> None:
+        headers, body = self._refuse(status, message)
+        lines = [STATUS_LINE[status]]
+        headers = [*headers, (b"content-length", b"%d" % len(body)), (b"connection", b"close")]
+        lines += [b"%b: %b\r\n" % pair for pair in headers]
+        self.transport.write(b"".join((*lines, b"\r\n", body)))
+        self.transport.close()
+
+    def _check_time(self) -> None:
+        """Close connections that send a head or a body too slowly; armed once, re-armed as long as it lives."""
+        now, limits = self.loop.time(), self._limits
+        if self._is_receiving and self._is_in_head and now - self._head_began_at >= limits.header_s:
+            if self._head_bytes:
+                self._answer(_REQUEST_TIMEOUT, f"The request head took longer than {limits.header_s:g} s")
+            else:
+                self.transport.close()
+            return
+        is_in_body = self._is_receiving and not self._is_in_head and not self.flow.read_paused
+        if is_in_body and now - self._received_at >= limits.body_idle_s:
+            self.transport.abort()
+            return
+        self._guard = self.loop.call_later(max(0.5, min(limits.header_s, limits.body_idle_s) / 4), self._check_time)
+
+
+class Server:
+    """Listens, serves an ASGI application, and ends in order."""
+
+    def __init__(self, app: Any, *, limits: HttpLimits, refuse: Refuse) -> None:
+        self._config = Config(
+            app,
+            http=LimitedProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+        )
+        self._config.load()
+        self._state = ServerState()
+        self._limits = limits
+        self._refuse = refuse
+        self._listener: asyncio.Server | None = None
+        self._dater: asyncio.TimerHandle | None = None
+
+    async def start(self, listener: socket.socket) -> None:
+        """Accept connections on a bound socket."""
+        loop = asyncio.get_running_loop()
+
+        def connect() -> LimitedProtocol:
+            return LimitedProtocol(
+                limits=self._limits,
+                refuse=self._refuse,
+                config=self._config,
+                server_state=self._state,
+                app_state={},
+                _loop=loop,
+            )
+
+        self._set_date(loop)
+        self._listener = await loop.create_server(connect, sock=listener, backlog=_BACKLOG)
+
+    async def drain(self, deadline_s: float) -> int:
+        """Stop accepting, let running requests finish until the deadline; return how many were cut off."""
+        if self._listener is not None:
+            self._listener.close()
+        for connection in list(self._state.connections):
+            connection.shutdown()
+        tasks = self._state.tasks
+        if tasks:
+            await asyncio.wait(set(tasks), timeout=deadline_s)
+        cut_off = [task for task in tasks if not task.done()]
+        for task in cut_off:
+            task.cancel()
+        await asyncio.gather(*cut_off, return_exceptions=True)
+        if self._dater is not None:
+            self._dater.cancel()
+        return len(cut_off)
+
+    def _set_date(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Renew the Date header once a second instead of once a request."""
+        self._state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode("ascii"))]
+        self._dater = loop.call_later(1.0, self._set_date, loop)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Bind a listening address. Raises ConfigError with one sentence when it is not free."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((host, port))
+            listener.listen(_BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port or server.port"
+        ) from None
+    listener.setblocking(False)
+    return listener

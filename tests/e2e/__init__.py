@@ -1,0 +1,1 @@
+"""Lockgate as a process, official SDKs as processes, real sockets between them."""

@@ -1,0 +1,110 @@
+"""The official SDKs under test, one Client per language and generation."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.gateway import ROOT, Evidence, clean_environment
+from tests.e2e.installs import Say, find_node, install_python, npm_or_skip
+
+DRIVERS = Path(__file__).parent / "drivers"
+EXAMPLES = ROOT / "examples"
+RUN_S = 120
+
+
+@dataclass(frozen=True, kw_only=True)
+class Client:
+    """A language, the generation of its SDKs, and how to run a program that uses them."""
+
+    name: str
+    """python-newest, python-previous, javascript-newest or javascript-previous."""
+    command: tuple[str, ...]
+    driver: Path
+    examples: Path
+    sdks: tuple[str, ...]
+    evidence: Evidence
+    home: Path
+
+    def drive(self, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Make the calls, one after the other, in one process; return their outcomes in order."""
+        done = self.run([str(self.driver)], stdin=json.dumps(calls))
+        assert done.returncode == 0, done.stderr
+        outcomes: list[dict[str, Any]] = json.loads(done.stdout)
+        assert [outcome["id"] for outcome in outcomes] == [call["id"] for call in calls]
+        return outcomes
+
+    def one(self, **call: Any) -> dict[str, Any]:
+        """Make one call; return its outcome."""
+        return self.drive([{"id": "one"} | call])[0]
+
+    def run(self, arguments: list[str], *, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a program; what it prints is kept for the leak check."""
+        done = subprocess.run(
+            [*self.command, *arguments],
+            input=stdin,
+            env=clean_environment(HOME=str(self.home), **variables),
+            capture_output=True,
+            text=True,
+            timeout=RUN_S,
+            check=False,
+        )
+        self.evidence.add(f"the output of {self.name} {arguments[0]}", done.stdout + done.stderr)
+        return done
+
+
+def python_client(name: str, interpreter: Path, sdks: tuple[str, ...], evidence: Evidence, home: Path) -> Client:
+    return Client(
+        name=name,
+        command=(str(interpreter),),
+        driver=DRIVERS / "drive.py",
+        examples=EXAMPLES / "python",
+        sdks=sdks,
+        evidence=evidence,
+        home=home,
+    )
+
+
+def javascript_client(
+    name: str, node: Path, folder: Path, sdks: tuple[str, ...], evidence: Evidence, home: Path
+) -> Client:
+    """Modules are looked up from a program's own folder, so the programs are copied beside a link to the modules."""
+    programs = home / "programs"
+    programs.mkdir(exist_ok=True)
+    (programs / "node_modules").symlink_to(folder / "node_modules")
+    for program in (DRIVERS / "drive.mjs", *sorted((EXAMPLES / "javascript").glob("*.mjs"))):
+        shutil.copy(program, programs)
+    return Client(
+        name=name,
+        command=(str(node),),
+        driver=programs / "drive.mjs",
+        examples=programs,
+        sdks=sdks,
+        evidence=evidence,
+        home=home,
+    )
+
+
+def make_client(name: str, evidence: Evidence, home: Path, say: Say) -> Client:
+    """Install what a client needs, if it is not yet there, and return it."""
+    match name:
+        case "python-newest":
+            return python_client(name, Path(sys.executable), ("anthropic", "openai", "portkey"), evidence, home)
+        case "python-previous":
+            interpreter = install_python(ROOT / "requirements" / "sdk-previous.txt", say)
+            return python_client(name, interpreter, ("anthropic", "openai"), evidence, home)
+        case "javascript-newest":
+            node = find_node(22)
+            folder = npm_or_skip(EXAMPLES / "javascript", node, say)
+            return javascript_client(name, node, folder, ("anthropic", "openai", "portkey"), evidence, home)
+        case "javascript-previous":
+            node = find_node(18)
+            folder = npm_or_skip(Path(__file__).parent / "js" / "previous", node, say)
+            return javascript_client(name, node, folder, ("anthropic", "openai"), evidence, home)
+        case _:
+            raise ValueError(name)

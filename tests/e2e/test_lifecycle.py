@@ -1,0 +1,183 @@
+"""Starting, reloading and stopping, as an operator sees it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from lockgate.telemetry.journal import read_journal
+from tests.e2e.gateway import Server, clean_environment, running
+
+BODY = {"model": "@anthropic/claude-haiku-4-5-20251001", "max_tokens": 50, "messages": [{"role": "user", "content": "Hi"}]}
+
+
+def lockgate(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "lockgate", *arguments],
+        cwd=folder,
+        env=clean_environment(**{"LOCKGATE_HOME": str(folder / "home"), **environment}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def wait_for(what: Callable[[], bool], seconds: float = 10) -> None:
+    deadline_s = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline_s, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def ask(server: Server, key: str, **more: object) -> httpx.Response:
+    headers = {"authorization": f"Bearer {key}"}
+    return httpx.post(server.url + "/v1/messages", json={**BODY, **more}, headers=headers, trust_env=False, timeout=30)
+
+
+def test_the_first_start_makes_a_key_and_shows_it_once(tmp_path: Path) -> None:
+    with running(["up", "--port", "0"], folder=tmp_path, environment=clean_environment()) as server:
+        shown = re.findall(r"gk_[0-9A-Za-z]{49}", server.log.read_text())
+        assert len(shown) == 1
+        assert "SIMULATED" in server.log.read_text()
+        answer = ask(server, shown[0])
+        assert answer.status_code == 200
+        assert answer.headers["x-lockgate-simulated"] == "true"
+    for path in (tmp_path / "home").rglob("*"):
+        assert not path.is_file() or shown[0].encode() not in path.read_bytes()
+    with running(["up", "--port", "0"], folder=tmp_path, environment=clean_environment()) as server:
+        assert "gk_" not in server.log.read_text()
+        assert ask(server, shown[0]).status_code == 200
+        assert ask(server, "gk_wrong").status_code == 401
+
+
+def test_a_key_from_the_environment_makes_no_other(tmp_path: Path) -> None:
+    environment = clean_environment(LOCKGATE_API_KEY="from-the-environment")
+    with running(["up", "--port", "0"], folder=tmp_path, environment=environment) as server:
+        assert "gk_" not in server.log.read_text()
+        assert "from-the-environment" not in server.log.read_text()
+        assert ask(server, "from-the-environment").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "config, message",
+    [
+        ("[server]\nprot = 1\n", r"lockgate: .*lockgate\.toml:2: server\.prot: unknown key; known here: "),
+        ("[server\n", r"lockgate: .*lockgate\.toml:1: not valid TOML"),
+        ('[providers.a]\ntype = "nope"\n', r"lockgate: providers\.a\.type: unknown provider 'nope'"),
+        ('[providers.a]\ntype = "openai"\napi_key = "env:UNSET_NAME"\n', "lockgate: .*UNSET_NAME is not set"),
+        ('[server]\nhost = "0.0.0.0"\nopen = true\n', "lockgate: server.open serves anybody"),
+    ],
+)
+@pytest.mark.parametrize("command", ["up", "check"])
+def test_a_broken_configuration_is_one_sentence(tmp_path: Path, config: str, message: str, command: str) -> None:
+    (tmp_path / "lockgate.toml").write_text(config)
+    done = lockgate(command, folder=tmp_path)
+    assert done.returncode == 1
+    assert re.match(message, done.stderr)
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
+
+
+def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for command in (["up", "--port", port], ["simulate", "--port", port]):
+            done = lockgate(*command, folder=tmp_path)
+            assert done.returncode == 1
+            assert done.stderr.startswith(f"lockgate: cannot listen on 127.0.0.1:{port}: ")
+            assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_state_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = lockgate("up", "--port", "0", folder=tmp_path, LOCKGATE_HOME=str(tmp_path / "file" / "home"))
+    assert done.returncode == 1
+    assert done.stderr.startswith("lockgate: cannot write the state folder")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_named_configuration_must_exist(tmp_path: Path) -> None:
+    done = lockgate("up", "--config", "missing.toml", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "lockgate: there is no configuration file missing.toml\n")
+
+
+def test_check_says_what_a_right_file_holds(tmp_path: Path) -> None:
+    (tmp_path / "lockgate.toml").write_text('[providers.a]\ntype = "openai"\napi_key = "k"\n')
+    done = lockgate("check", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "lockgate.toml is right: 1 providers, 0 keys.\n")
+
+
+def test_a_changed_file_is_taken_over_and_a_broken_one_is_not(tmp_path: Path) -> None:
+    config = tmp_path / "lockgate.toml"
+    config.write_text('[simulator]\nenabled = true\n[keys.one]\nkey = "first-key"\n')
+    with running(["up", "--port", "0"], folder=tmp_path, environment=clean_environment()) as server:
+        assert ask(server, "first-key").status_code == 200
+        config.write_text('[simulator]\nenabled = true\n[keys.two]\nkey = "second-key"\n')
+        wait_for(lambda: ask(server, "second-key").status_code == 200)
+        assert ask(server, "first-key").status_code == 401
+        config.write_text("[keys.three]\n")
+        wait_for(lambda: "was not taken over" in server.log.read_text())
+        assert "keys.three: give either key or sha256" in server.log.read_text()
+        assert ask(server, "second-key").status_code == 200
+        config.write_text('[simulator]\nenabled = true\n[keys.two]\nkey = "third-key"\n')
+        os.kill(server.process.pid, signal.SIGHUP)
+        wait_for(lambda: ask(server, "third-key").status_code == 200)
+
+
+def test_sigterm_lets_a_stream_finish(tmp_path: Path) -> None:
+    environment = clean_environment(LOCKGATE_API_KEY="drain-key")
+    with running(["up", "--port", "0"], folder=tmp_path, environment=environment) as server:
+        received: list[bytes] = []
+        began = threading.Event()
+
+        def read() -> None:
+            text = {"messages": [{"role": "user", "content": "[[sim: events=30, drip=0.05]]"}], "stream": True}
+            headers = {"x-api-key": "drain-key"}
+            with httpx.stream(
+                "POST", server.url + "/v1/messages", json={**BODY, **text}, headers=headers, trust_env=False, timeout=30
+            ) as answer:
+                for part in answer.iter_raw():
+                    received.append(part)
+                    began.set()
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        assert began.wait(10)
+        server.process.terminate()
+        wait_for(lambda: not _accepts(server))
+        reader.join(20)
+        assert b"".join(received).endswith(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
+        assert server.process.wait(15) == 0
+    records = list(read_journal(tmp_path / "home" / "journal"))
+    assert [record.status for record in records] == [200]
+
+
+def _accepts(server: Server) -> bool:
+    try:
+        httpx.get(server.url + "/health", trust_env=False, timeout=2)
+    except httpx.TransportError:
+        return False
+    return True
+
+
+def test_help_and_version(tmp_path: Path) -> None:
+    for arguments in (["--help"], ["up", "--help"], ["simulate", "--help"], ["check", "--help"]):
+        done = lockgate(*arguments, folder=tmp_path)
+        assert done.returncode == 0
+        assert "Usage:" in done.stdout
+    assert lockgate("version", folder=tmp_path).stdout.startswith("lockgate 0.")
+    assert lockgate("nonsense", folder=tmp_path).returncode == 2

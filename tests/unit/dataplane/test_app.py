@@ -1,0 +1,75 @@
+import json
+
+import pytest
+
+from tests.unit.dataplane.fakes import JSON, FakeResponse, World
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+@pytest.mark.parametrize("path", ["/v2/x", "/v1/nothing", "/v1/messages/batches"])
+def test_unknown_routes_are_404_with_ids(world, path):
+    answer = world.call(path, method="GET")
+    assert answer.status == 404
+    assert answer.json()["error"]["type"] == "not_found_error"
+    assert answer.headers["x-portkey-trace-id"]
+    assert answer.headers["x-portkey-request-id"]
+    assert world.records == []
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
+def test_wrong_methods_are_405(world, method):
+    answer = world.call("/v1/chat/completions", method=method)
+    assert answer.status == 405
+    assert "takes POST" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("path", ["/", "/api/hello"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_what_claude_code_asks_first_needs_no_key(world, path, method):
+    answer = world.call(path, method=method, key="")
+    assert answer.status == 200
+
+
+def test_health_touches_nothing(world):
+    answer = world.call("/v1/health", method="GET", key="")
+    assert answer.json()["status"] == "success"
+    assert world.upstream.sent == []
+
+
+def test_readiness_ends_with_draining(world):
+    assert world.call("/ready", method="GET", key="").status == 200
+    world.plane.is_draining = True
+    assert world.call("/ready", method="GET", key="").status == 503
+    answer = world.call("/v1/messages", b"{}")
+    assert answer.status == 503
+    assert "shutting down" in answer.json()["error"]["message"]
+
+
+def test_too_many_open_requests_are_refused():
+    world = World("[limits]\nconnections = 1\n")
+    world.plane.running = 1
+    answer = world.call("/v1/messages", b"{}")
+    assert answer.status == 503
+    assert "limits.connections" in answer.json()["error"]["message"]
+
+
+def test_the_count_of_open_requests_goes_down_again(world):
+    world.upstream.will(FakeResponse(200, JSON, b"{}"))
+    world.call("/v1/messages", {"model": "@anthropic/m", "messages": []})
+    assert world.plane.running == 0
+
+
+@pytest.mark.parametrize("path", ["/v1/v1/messages", "/messages", "/v1/messages/"])
+def test_sdk_habits_of_base_urls(world, path):
+    world.upstream.will(FakeResponse(200, JSON, b"{}"))
+    assert world.call(path, {"model": "@anthropic/m", "messages": []}).status == 200
+
+
+def test_errors_of_the_http_server_have_our_shape(world):
+    headers, body = world.plane.server_error(431, "The request head is too large")
+    assert dict(headers)[b"x-portkey-trace-id"]
+    assert json.loads(body)["error"]["message"] == "The request head is too large"

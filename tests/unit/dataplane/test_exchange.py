@@ -1,0 +1,334 @@
+import json
+
+import pytest
+
+from lockgate.errors import Broken, TimedOut, Unreachable
+from tests.unit.dataplane.fakes import JSON, KEY, FakeResponse, World
+
+MESSAGE = {
+    "id": "msg_1",
+    "type": "message",
+    "role": "assistant",
+    "model": "claude-x",
+    "content": [{"type": "text", "text": "Hello"}],
+    "stop_reason": "end_turn",
+    "stop_sequence": None,
+    "usage": {"input_tokens": 3, "output_tokens": 2, "cache_read_input_tokens": 5},
+}
+CHAT = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "gpt-x",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 8, "completion_tokens": 2, "total_tokens": 10, "prompt_tokens_details": {"cached_tokens": 5}},
+}
+ASK = {"model": "@anthropic/claude-x", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}
+ASK_OPENAI = {**ASK, "model": "@openai/gpt-x"}
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+def answer_of(value, status=200, headers=JSON):
+    return FakeResponse(status, headers, json.dumps(value).encode())
+
+
+def test_messages_to_anthropic_are_bytes_on_both_sides(world):
+    reply = b'{ "id":"msg_1" , "usage":{"input_tokens":3,"output_tokens":2},"stop_reason":"end_turn","model":"claude-x","new":1.0}'
+    world.upstream.will(FakeResponse(200, JSON, reply))
+    answer = world.call("/v1/messages", b'{"max_tokens":9,"model" : "@anthropic/claude-x","messages":[],"unheard_of":1.0}')
+    assert world.sent.body == b'{"max_tokens":9,"model" : "claude-x","messages":[],"unheard_of":1.0}'
+    assert answer.body == reply
+    assert world.sent_headers() == {
+        "anthropic-version": "2023-06-01",
+        "accept": "application/json",
+        "accept-encoding": "identity",
+        "content-type": "application/json",
+        "user-agent": "lockgate",
+        "x-api-key": "sk-ant-record",
+    }
+    assert (world.sent.method, world.sent.target, world.sent.origin.host) == ("POST", b"/v1/messages", "api.anthropic.com")
+    assert world.record.tokens.input == 3
+    assert world.record.attempts[0].is_byte_path
+    assert world.upstream.responses[0].is_closed
+
+
+def test_the_answer_carries_ids_and_what_served_it(world):
+    world.upstream.will(answer_of(MESSAGE))
+    answer = world.call("/v1/messages", ASK, x_portkey_trace_id="trace-7")
+    assert answer.headers["x-portkey-trace-id"] == "trace-7"
+    assert answer.headers["x-portkey-provider"] == "anthropic"
+    assert answer.headers["x-portkey-retry-attempt-count"] == "0"
+    assert answer.headers["x-portkey-cache-status"] == "DISABLED"
+    assert answer.headers["x-portkey-last-used-option-index"] == "config"
+    assert answer.headers["request-id"] == answer.headers["x-request-id"] == "req_up"
+    assert answer.headers["content-length"] == str(len(answer.body))
+    assert "x-lockgate-simulated" not in answer.headers
+    assert world.record.id == "rec_" + answer.headers["x-portkey-request-id"].replace("-", "")
+    assert world.record.attempts[0].upstream_request_id == "req_up"
+
+
+def test_chat_to_anthropic_is_translated_both_ways(world):
+    world.upstream.will(answer_of(MESSAGE))
+    answer = world.call("/v1/chat/completions", {**ASK, "seed": 3})
+    sent = json.loads(world.sent.body)
+    assert sent["model"] == "claude-x"
+    assert sent["max_tokens"] == 9
+    assert "seed" not in sent
+    assert answer.json()["choices"][0]["message"]["content"] == "Hello"
+    assert answer.json()["usage"]["prompt_tokens"] == 8
+    assert answer.headers["x-lockgate-dropped"] == "seed"
+    assert world.record.dropped == ("seed",)
+    tokens = world.record.tokens
+    assert (tokens.input, tokens.cache_read, tokens.output) == (3, 5, 2)
+    assert not world.record.attempts[0].is_byte_path
+
+
+def test_a_drop_is_an_error_when_the_client_is_strict(world):
+    answer = world.call("/v1/chat/completions", {**ASK, "seed": 3}, x_lockgate_strict="true")
+    assert answer.status == 400
+    assert "seed" in answer.json()["error"]["message"]
+    assert world.upstream.sent == []
+
+
+def test_messages_to_openai_are_translated_both_ways(world):
+    world.upstream.will(answer_of(CHAT))
+    answer = world.call("/v1/messages", ASK_OPENAI)
+    assert world.sent.target == b"/v1/chat/completions"
+    assert world.sent_headers()["authorization"] == "Bearer sk-openai-record"
+    assert "anthropic-version" not in world.sent_headers()
+    assert json.loads(world.sent.body)["messages"] == [{"role": "user", "content": "Hi"}]
+    assert answer.json()["content"] == [{"type": "text", "text": "Hello"}]
+    assert answer.json()["usage"]["input_tokens"] == 3
+
+
+def test_the_query_goes_along_where_the_provider_knows_it(world):
+    world.upstream.will(answer_of(MESSAGE))
+    world.call("/v1/messages", ASK, query=b"beta=true")
+    assert world.sent.target == b"/v1/messages?beta=true"
+
+
+def test_the_clients_version_and_betas_reach_anthropic(world):
+    world.upstream.will(answer_of(MESSAGE))
+    world.call("/v1/messages", ASK, anthropic_version="2026-10-21", anthropic_beta="a,b", x_portkey_anthropic_beta="b, c")
+    assert world.sent_headers()["anthropic-version"] == "2026-10-21"
+    assert world.sent_headers()["anthropic-beta"] == "a,b,c"
+
+
+def test_the_betas_of_a_chat_client_reach_anthropic(world):
+    world.upstream.will(answer_of(MESSAGE))
+    world.call("/v1/chat/completions", ASK, x_portkey_anthropic_beta="token-efficient-tools-2025-02-19")
+    assert world.sent_headers()["anthropic-beta"] == "token-efficient-tools-2025-02-19"
+
+
+def test_an_oauth_token_brings_its_beta(world):
+    world.upstream.will(answer_of(MESSAGE))
+    world.call(
+        "/v1/messages",
+        {**ASK, "model": "claude-x"},
+        x_portkey_provider="anthropic",
+        authorization="Bearer sk-ant-oat01-x",
+        anthropic_beta="a",
+    )
+    assert world.sent_headers()["authorization"] == "Bearer sk-ant-oat01-x"
+    assert world.sent_headers()["anthropic-beta"] == "a,oauth-2025-04-20"
+    assert "x-api-key" not in world.sent_headers()
+
+
+def test_no_header_of_the_client_goes_upstream_unless_it_is_listed(world):
+    world.upstream.will(answer_of(CHAT))
+    world.call(
+        "/v1/chat/completions",
+        {**ASK, "model": "@local/m"},
+        cookie="session=1",
+        x_portkey_trace_id="t",
+        x_stainless_lang="python",
+        x_custom="yes",
+        openai_organization="org-1",
+        x_portkey_forward_headers="x-custom, cookie",
+    )
+    assert world.sent_headers() == {
+        "accept": "application/json",
+        "accept-encoding": "identity",
+        "content-type": "application/json",
+        "openai-organization": "org-1",
+        "user-agent": "lockgate",
+        "x-custom": "yes",
+        "x-team": "blue",
+    }
+
+
+def test_a_forwarded_authorization_takes_the_place_of_ours(world):
+    world.upstream.will(answer_of(CHAT))
+    world.call(
+        "/v1/chat/completions",
+        ASK_OPENAI,
+        authorization="Bearer for-the-proxy",
+        x_portkey_forward_headers="authorization",
+    )
+    assert world.sent_headers()["authorization"] == "Bearer for-the-proxy"
+
+
+def test_the_gateway_key_never_goes_upstream(world):
+    world.upstream.will(answer_of(CHAT), answer_of(CHAT))
+    world.call("/v1/chat/completions", ASK_OPENAI, key="", authorization=f"Bearer {KEY}", x_portkey_forward_headers="authorization")
+    world.call("/v1/chat/completions", ASK_OPENAI, authorization=f"Bearer {KEY}", x_api_key=KEY)
+    for request in world.upstream.sent:
+        assert all(KEY.encode() not in value for _, value in request.headers)
+
+
+@pytest.mark.parametrize(
+    "path, body, headers, status, kind, part",
+    [
+        ("/v1/messages", b"{", {}, 400, "invalid_request_error", "not valid JSON"),
+        ("/v1/messages", b"", {}, 400, "invalid_request_error", "empty"),
+        ("/v1/messages", {**ASK, "model": "x"}, {}, 400, "invalid_request_error", "x-portkey-provider"),
+        ("/v1/messages", {**ASK, "model": "@no/x"}, {}, 400, "invalid_request_error", "@no"),
+        ("/v1/messages", {**ASK, "model": "@narrow/claude-two"}, {}, 412, "model_not_allowed_error", "not allowed"),
+        ("/v1/messages", ASK, {"x_portkey_config": '{"retry":{}}'}, 400, "invalid_request_error", "configs are not supported"),
+        ("/v1/messages", b'{"x":"' + b"y" * 200_000 + b'"}', {}, 413, "request_too_large", "100000 bytes"),
+        ("/v1/chat/completions", {"model": "@anthropic/x"}, {}, 400, "invalid_request_error", "messages"),
+        ("/v1/chat/completions", {**ASK, "messages": [{"role": "user", "content": 3}]}, {}, 400, "invalid_request_error", "messages[0]"),
+        ("/v1/chat/completions", ASK, {"x_portkey_custom_host": "http://10.0.0.1/v1"}, 400, "invalid_request_error", "custom host refused"),
+        ("/v1/chat/completions", {**ASK, "model": "@local/m"}, {"x_portkey_custom_host": "http://169.254.169.254/"}, 400, "invalid_request_error", "custom host refused"),
+    ],
+)
+def test_refusals(world, path, body, headers, status, kind, part):
+    answer = world.call(path, body, **headers)
+    assert answer.status == status
+    error = answer.json()["error"]
+    assert error["type"] == kind
+    assert part in error["message"]
+    assert answer.headers["x-portkey-gateway-exception"] == "true"
+    assert world.upstream.sent == []
+    assert world.record.status == status
+    assert world.record.error_origin == "gateway"
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
+@pytest.mark.parametrize("key", ["", "wrong", "gk_wrong"])
+def test_a_wrong_key_is_refused_before_the_body_is_read(world, path, key):
+    answer = world.call(path, b"{" * 10, key=key)
+    assert answer.status == 401
+    assert answer.json()["error"]["type"] == "authentication_error"
+    assert answer.json()["error"]["code"] == "03"
+    assert answer.headers["x-portkey-trace-id"]
+
+
+def test_a_flood_of_wrong_keys_leaves_few_records(world):
+    for _ in range(50):
+        world.call("/v1/messages", ASK, key="wrong")
+    assert len(world.records) == 10
+
+
+def test_messages_errors_have_anthropics_envelope_and_chat_errors_openais(world):
+    messages = world.call("/v1/messages", b"{").json()
+    assert messages["type"] == "error"
+    assert messages["request_id"]
+    chat = world.call("/v1/chat/completions", b"{").json()
+    assert chat["status"] == "failure"
+    assert chat["message"] == chat["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "error, status, kind, is_ours",
+    [
+        (Unreachable("upstream connection failed"), 503, "api_error", True),
+        (Broken("the connection broke"), 502, "api_error", True),
+        (TimedOut("no answer within 5 s", phase="first_byte"), 408, "timeout_error", False),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
+def test_failures_of_the_connection(world, path, error, status, kind, is_ours):
+    world.upstream.will(error)
+    answer = world.call(path, ASK)
+    assert (answer.status, answer.json()["error"]["type"]) == (status, kind)
+    assert ("x-portkey-gateway-exception" in answer.headers) is is_ours
+    assert world.record.error == error.code
+    assert world.record.error_origin == "provider"
+    assert world.record.attempts[0].error == error.code
+
+
+@pytest.mark.parametrize("status, kind", [(400, "invalid_request_error"), (401, "authentication_error"), (429, "rate_limit_error"), (529, "overloaded_error")])
+def test_errors_of_the_provider(world, status, kind):
+    body = {"type": "error", "error": {"type": kind, "message": "No."}, "request_id": "req_up"}
+    headers = [*JSON, (b"retry-after", b"600"), (b"anthropic-ratelimit-tokens-limit", b"5")]
+    world.upstream.will(answer_of(body, status, headers), answer_of(body, status, headers))
+    native = world.call("/v1/messages", ASK)
+    assert (native.status, native.json()) == (status, body)
+    chat = world.call("/v1/chat/completions", ASK)
+    assert chat.status == status
+    assert chat.json()["error"] == {"message": "anthropic error: No.", "type": kind, "param": None, "code": None}
+    assert chat.json()["provider"] == "anthropic"
+    for answer in (native, chat):
+        assert answer.headers["retry-after"] == "60"
+        assert answer.headers["anthropic-ratelimit-tokens-limit"] == "5"
+        assert "x-portkey-gateway-exception" not in answer.headers
+    assert [r.error for r in world.records] == ["upstream_rejected"] * 2
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
+@pytest.mark.parametrize("page", [b"<html><title>502</title><p>Bad gateway</p></html>", b"", b"\xff\xfe"])
+def test_an_error_that_is_not_json_is_put_into_words(world, path, page):
+    world.upstream.will(FakeResponse(502, [(b"content-type", b"text/html")], page))
+    answer = world.call(path, ASK)
+    assert answer.status == 502
+    assert answer.json()["error"]["message"]
+    assert answer.headers["content-type"] == "application/json"
+
+
+def test_a_redirect_is_not_followed(world):
+    world.upstream.will(FakeResponse(302, [(b"location", b"http://elsewhere.example/")], b""))
+    answer = world.call("/v1/messages", ASK)
+    assert answer.status == 502
+    assert "location" not in answer.headers
+    assert len(world.upstream.sent) == 1
+
+
+@pytest.mark.parametrize("body", [b"not json", b"[]", b'{"id":"msg_1"}', b""])
+def test_an_answer_that_is_no_answer_is_malformed(world, body):
+    world.upstream.will(FakeResponse(200, JSON, body))
+    answer = world.call("/v1/chat/completions", ASK)
+    assert answer.status == 502
+    assert world.record.error == "upstream_malformed"
+
+
+def test_a_compressed_answer_is_read(world):
+    import gzip
+
+    data = gzip.compress(json.dumps(MESSAGE).encode())
+    headers = [(b"content-type", b"application/json"), (b"content-encoding", b"gzip")]
+    world.upstream.will(FakeResponse(200, headers, data), FakeResponse(200, headers, data))
+    assert world.call("/v1/chat/completions", ASK).json()["choices"][0]["message"]["content"] == "Hello"
+    native = world.call("/v1/messages", ASK)
+    assert native.json() == MESSAGE
+    assert "content-encoding" not in native.headers
+
+
+def test_a_bug_is_a_500_that_says_nothing(world):
+    world.upstream.will(ZeroDivisionError("secret detail"))
+    answer = world.call("/v1/messages", ASK)
+    assert answer.status == 500
+    assert b"secret detail" not in answer.body
+    assert answer.headers["x-portkey-request-id"]
+    assert world.record.error == "internal"
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
+def test_a_client_that_leaves_ends_the_upstream_request(world, path):
+    import asyncio
+
+    leaving = []
+
+    async def never():
+        leaving[0]()
+        await asyncio.sleep(60)
+
+    world.upstream.will(never)
+    answer = world.call(path, ASK, leave=leaving.append)
+    assert answer.status == 0
+    record = world.record
+    assert (record.status, record.is_client_gone, record.error_origin) == (499, True, "client")

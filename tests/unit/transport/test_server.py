@@ -1,0 +1,171 @@
+import asyncio
+
+import pytest
+
+from lockgate.errors import ConfigError
+from lockgate.transport.server import HttpLimits, Server, bind
+
+LIMITS = HttpLimits(header_bytes=2000, header_s=0.4, body_idle_s=0.4)
+
+
+def refuse(status, message):
+    return [(b"content-type", b"application/json"), (b"x-portkey-trace-id", b"t")], f'{{"m":"{message}"}}'.encode()
+
+
+class App:
+    """Echoes a body, streams on demand, and notes who left."""
+
+    def __init__(self):
+        self.left = asyncio.Event()
+        self.release = asyncio.Event()
+
+    async def __call__(self, scope, receive, send):
+        scope["extensions"]["lockgate.disconnect"]["watch"](self.left.set)
+        body, more = b"", True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message["body"]
+            more = message.get("more_body", False)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        if scope["path"] == "/wait":
+            await send({"type": "http.response.body", "body": b"first", "more_body": True})
+            await self.release.wait()
+        await send({"type": "http.response.body", "body": body})
+
+
+def run(scenario):
+    async def main():
+        app = App()
+        listener = bind("127.0.0.1", 0)
+        port = listener.getsockname()[1]
+        server = Server(app, limits=LIMITS, refuse=refuse)
+        await server.start(listener)
+        try:
+            return await scenario(app, server, port)
+        finally:
+            app.release.set()
+            await server.drain(2)
+
+    return asyncio.run(main())
+
+
+async def talk(port, *pieces, pause=0.0):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for piece in pieces:
+        writer.write(piece)
+        await asyncio.sleep(pause)
+    data = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    return data
+
+
+@pytest.mark.parametrize(
+    "pieces, status",
+    [
+        ([b"GET / HTTP/1.1\r\nhost: a\r\nx: " + b"y" * 3000 + b"\r\n\r\n"], b"431"),
+        ([b"GET /" + b"y" * 3000], b"431"),
+        ([b"GET / HTTP/1.1\r\nhost: a\r\n" + b"a: b\r\n" * 500], b"431"),
+        ([b"nonsense\r\n\r\n"], b"400"),
+        ([b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"], b"400"),
+        ([b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd"], b"400"),
+        ([b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: -1\r\n\r\n"], b"400"),
+        ([b"GET / HTTP/1.1\r\nhost: a\r\nbad header\r\n\r\n"], b"400"),
+        ([b"GET / HTTP/1.1\r\nhos"], b"408"),
+    ],
+)
+def test_bad_requests_are_refused_in_our_shape(pieces, status):
+    async def scenario(app, server, port):
+        return await talk(port, *pieces)
+
+    answer = run(scenario)
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert b"x-portkey-trace-id: t" in answer
+    assert b"connection: close" in answer
+    assert b'{"m":"The request' in answer
+
+
+def test_a_drip_fed_head_does_not_hold_a_connection():
+    async def scenario(app, server, port):
+        return await talk(port, b"GET / HTTP/1.1\r\n", *[b"a"] * 3, pause=0.1)
+
+    assert run(scenario).startswith(b"HTTP/1.1 408")
+
+
+def test_a_silent_connection_is_closed():
+    async def scenario(app, server, port):
+        return await talk(port)
+
+    assert run(scenario) == b""
+
+
+def test_a_body_that_stops_coming_is_dropped():
+    async def scenario(app, server, port):
+        return await talk(port, b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nabc")
+
+    assert run(scenario) == b""
+
+
+def test_a_body_that_keeps_coming_is_served():
+    async def scenario(app, server, port):
+        head = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\nconnection: close\r\n\r\n"
+        return await talk(port, head, *[b"x"] * 10, pause=0.1)
+
+    assert run(scenario).endswith(b"xxxxxxxxxx\r\n0\r\n\r\n")
+
+
+def test_an_answer_may_take_longer_than_a_head():
+    async def scenario(app, server, port):
+        asyncio.get_running_loop().call_later(1.0, app.release.set)
+        return await talk(port, b"GET /wait HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+
+    assert b"first" in run(scenario)
+
+
+def test_the_app_hears_at_once_when_a_client_leaves():
+    async def scenario(app, server, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /wait HTTP/1.1\r\nhost: a\r\n\r\n")
+        await reader.readuntil(b"first")
+        assert not app.left.is_set()
+        writer.close()
+        await asyncio.wait_for(app.left.wait(), 1)
+
+    run(scenario)
+
+
+def test_draining_finishes_what_runs_and_accepts_nothing_new():
+    async def scenario(app, server, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /wait HTTP/1.1\r\nhost: a\r\n\r\n")
+        await reader.readuntil(b"first")
+        drain = asyncio.get_running_loop().create_task(server.drain(5), name="drain")
+        await asyncio.sleep(0.05)
+        with pytest.raises(OSError):
+            await asyncio.open_connection("127.0.0.1", port)
+        app.release.set()
+        assert (await reader.read()).endswith(b"0\r\n\r\n")
+        assert await drain == 0
+        writer.close()
+
+    run(scenario)
+
+
+def test_draining_cuts_off_what_takes_too_long():
+    async def scenario(app, server, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /wait HTTP/1.1\r\nhost: a\r\n\r\n")
+        await reader.readuntil(b"first")
+        assert await server.drain(0.1) == 1
+        writer.close()
+
+    run(scenario)
+
+
+def test_a_taken_port_is_one_sentence():
+    first = bind("127.0.0.1", 0)
+    port = first.getsockname()[1]
+    with pytest.raises(ConfigError, match=f"cannot listen on 127.0.0.1:{port}: .*--port"):
+        bind("127.0.0.1", port)
+    first.close()
