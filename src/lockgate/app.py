@@ -85,8 +85,7 @@ class Gateway:
         self._reload_now = asyncio.Event()
         host = options.host or self._document.server.host
         port = options.port if options.port is not None else self._document.server.port
-        if self._document.server.open and not host.startswith(_LOOPBACK):
-            raise ConfigError(f"server.open serves anybody without a key, so it needs a loopback host, not {host}")
+        _refuse_open_host(self._document, host)
         self._host, self._port = host, port
 
     async def run(self, on_start: Callable[[Started], None]) -> int:
@@ -232,9 +231,15 @@ def check_config(path: Path, environment: Mapping[str, str]) -> Document:
     """Read and compile a configuration without starting anything. Raises ConfigError."""
     file = ConfigFile(path, is_required=True)
     document = file.read()
+    _refuse_open_host(document, document.server.host)
     sources = Sources(environment=environment, providers=load_providers())
     compile_snapshot(document, sources, SecretReader(environment, path.parent), 1)
     return document
+
+
+def _refuse_open_host(document: Document, host: str) -> None:
+    if document.server.open and not host.startswith(_LOOPBACK):
+        raise ConfigError(f"server.open serves anybody without a key, so it needs a loopback host, not {host}")
 
 
 def load_dialects() -> dict[str, Dialect]:

@@ -142,7 +142,8 @@ def rejections(stream: bool) -> Iterator[Case]:
         ("chat", "openai", f"@sim-openai/{GPT}"),
     )
     for name, sdk, model in routes:
-        prefix = {"messages": "", "translated": "anthropic error: ", "chat": "openai error: "}[name]
+        # Same dialect on both sides: the provider's own bytes. Across dialects its name comes first.
+        prefix = "anthropic error: " if name == "translated" else ""
         base = Case(id=name, sdk=sdk, model=model, stream=stream, status=404, message=prefix, upstream="simulator")
         types = {} if name == "chat" else ANTHROPIC_TYPES
         yield replace(
@@ -188,7 +189,7 @@ def broken_connections(stream: bool) -> Iterator[Case]:
             status=503,
             upstream=None,
             is_ours=True,
-            message="upstream connection failed",
+            message="connection",
         )
         for fault in ("reset", "drop"):
             yield replace(base, id=f"{fault}-{name}", text=f"[[fault: {fault}]]", is_retried_once=True, is_ours=True)

@@ -31,7 +31,9 @@ def bodies(draw: st.DrawFn, dialect: str, model: str) -> tuple[bytes, bytes]:
     turns = []
     for index in range(draw(st.integers(0, 2)) * 2 + 1):
         text = draw(TEXT)
-        content: object = text if draw(st.booleans()) else [{"type": "text", "text": text}, {"text": text, "type": "text"}]
+        content: object = (
+            text if draw(st.booleans()) else [{"type": "text", "text": text}, {"text": text, "type": "text"}]
+        )
         turns.append({"role": ("user", "assistant")[index % 2], "content": content})
     members = [
         ('"messages"', write(turns)),
@@ -67,7 +69,9 @@ def test_the_bodies_are_the_same_on_both_sides(dialect: str, gateway: Server, si
         def check(case: tuple[bytes, bytes]) -> None:
             sent, expected = case
             answer = client.post(
-                PATHS[dialect], content=sent, headers={"x-portkey-api-key": GATEWAY_KEY, "content-type": "application/json"}
+                PATHS[dialect],
+                content=sent,
+                headers={"x-portkey-api-key": GATEWAY_KEY, "content-type": "application/json"},
             )
             seen = last_request(simulator)
             statuses.append(answer.status_code)

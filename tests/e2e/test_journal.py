@@ -33,7 +33,11 @@ def post(gateway: Server, path: str, body: dict[str, object], **headers: str) ->
 )
 def test_a_good_call(gateway: Server, path: str, target: str, stream: bool) -> None:
     model = MODEL if target == "anthropic" else "gpt-4.1"
-    body = {"model": f"@sim-{target}/{model}", "max_tokens": 60, "messages": [{"role": "user", "content": "Hello there"}]}
+    body = {
+        "model": f"@sim-{target}/{model}",
+        "max_tokens": 60,
+        "messages": [{"role": "user", "content": "Hello there"}],
+    }
     answer = post(gateway, path, {**body, "stream": stream}, **{"x-portkey-trace-id": "trace-1"})
     record = record_of(gateway, answer)
     assert (record.status, record.provider, record.slug, record.error) == (200, target, f"sim-{target}", None)

@@ -19,7 +19,11 @@ import pytest
 from lockgate.telemetry.journal import read_journal
 from tests.e2e.gateway import Server, clean_environment, running
 
-BODY = {"model": "@anthropic/claude-haiku-4-5-20251001", "max_tokens": 50, "messages": [{"role": "user", "content": "Hi"}]}
+BODY = {
+    "model": "@anthropic/claude-haiku-4-5-20251001",
+    "max_tokens": 50,
+    "messages": [{"role": "user", "content": "Hi"}],
+}
 
 
 def lockgate(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:

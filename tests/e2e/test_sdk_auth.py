@@ -7,8 +7,9 @@ it expects it, and nothing else. Protocol sections 2.1 to 2.5; addendum sections
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,7 +17,7 @@ import pytest
 
 from tests.e2e.cases import CLAUDE
 from tests.e2e.clients import Client
-from tests.e2e.gateway import GATEWAY_KEY, SECOND_KEY, UPSTREAM_KEY, Server
+from tests.e2e.gateway import GATEWAY_KEY, SECOND_KEY, UPSTREAM_KEY, Evidence, Server, clean_environment, running
 from tests.e2e.recorder import MODELS, Recorder, Seen
 
 # The first test to need an SDK may have to install it.
@@ -237,11 +238,35 @@ def test_oauth_token_stays_a_bearer_token(path: str, http: httpx.Client, upstrea
     assert not seen.holds(GATEWAY_KEY)
 
 
-@pytest.mark.parametrize("path", [MESSAGES, CHAT])
-def test_raw_provider_without_a_credential_is_refused_by_name(path: str, http: httpx.Client) -> None:
-    answer = http.post(path, headers=KEY | {"x-portkey-provider": "anthropic"}, json=body("m"))
+@pytest.fixture(scope="module")
+def bare_gateway(e2e_folder: Path, evidence: Evidence) -> Iterator[Server]:
+    """A gateway without any provider record and without the simulator."""
+    (e2e_folder / "bare.toml").write_text("[simulator]\nenabled = false\n")
+    evidence.folders.append(e2e_folder / "bare")
+    arguments = ["up", "--config", str(e2e_folder / "bare.toml"), "--port", "0"]
+    environment = clean_environment(LOCKGATE_API_KEY=GATEWAY_KEY)
+    with running(arguments, folder=e2e_folder / "bare", environment=environment) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    "credential", [{}, {"authorization": "Bearer dummy"}, {"authorization": f"Bearer {GATEWAY_KEY}"}]
+)
+@pytest.mark.parametrize("path, vendor", [(MESSAGES, "anthropic"), (CHAT, "anthropic"), (CHAT, "openai")])
+def test_raw_provider_without_a_credential_is_refused_by_name(
+    path: str, vendor: str, credential: dict[str, str], bare_gateway: Server
+) -> None:
+    headers = KEY | credential | {"x-portkey-provider": vendor}
+    answer = httpx.post(bare_gateway.url + path, headers=headers, json=body("m"), trust_env=False)
     assert answer.status_code == 401
-    assert "anthropic" in answer.json()["error"]["message"]
+    assert vendor in answer.json()["error"]["message"]
+
+
+def test_raw_provider_without_a_credential_means_the_record_of_that_name(http: httpx.Client) -> None:
+    """Beyond the protocol: where a record is called like a vendor, its name with and without @ is the same."""
+    answer = http.post(MESSAGES, headers=KEY | {"x-portkey-provider": "anthropic"}, json=body(CLAUDE))
+    assert answer.status_code == 200
+    assert answer.headers["x-lockgate-simulated"] == "true"
 
 
 def test_private_host_without_a_credential_is_asked_all_the_same(http: httpx.Client, upstream: Recorder) -> None:
