@@ -56,7 +56,7 @@ def bodies(draw: st.DrawFn, dialect: str, model: str) -> tuple[bytes, bytes]:
 
 def last_request(simulator: Server) -> dict[str, object]:
     found = httpx.get(f"{simulator.url}/_simulator/requests", trust_env=False).json()["requests"]
-    return found[-1]  # type: ignore[no-any-return]
+    return found[-1]
 
 
 @pytest.mark.parametrize("dialect", ["anthropic", "openai"])

@@ -44,7 +44,8 @@ def test_a_good_call(gateway: Server, path: str, target: str, stream: bool) -> N
     assert (record.trace_id, record.key_id, record.is_stream) == ("trace-1", "key_environment", stream)
     assert record.model_asked == f"@sim-{target}/{model}"
     assert record.model
-    assert record.tokens.input and record.tokens.output
+    assert record.tokens.input
+    assert record.tokens.output
     assert record.stop_reason in ("end_turn", "stop", "max_tokens", "length")
     (attempt,) = record.attempts
     assert attempt.status == 200

@@ -33,7 +33,11 @@ def test_it_starts_serves_and_stops(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     async def scenario(client, started):
-        body = {"model": "@anthropic/claude-haiku-4-5-20251001", "max_tokens": 5, "messages": [{"role": "user", "content": "x"}]}
+        body = {
+            "model": "@anthropic/claude-haiku-4-5-20251001",
+            "max_tokens": 5,
+            "messages": [{"role": "user", "content": "x"}],
+        }
         answer = await client.post("/v1/messages", json=body, headers={"x-api-key": "k"})
         assert answer.status_code == 200
         assert [slug for slug, _, is_simulated in started.targets if is_simulated] == ["anthropic", "openai"]

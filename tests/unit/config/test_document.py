@@ -7,14 +7,18 @@ import pytest
 from lockgate import config
 from lockgate.config import document
 
-STRUCTS = [s for s in vars(document).values() if isinstance(s, type) and issubclass(s, msgspec.Struct) and s is not msgspec.Struct]
+STRUCTS = [
+    s
+    for s in vars(document).values()
+    if isinstance(s, type) and issubclass(s, msgspec.Struct) and s is not msgspec.Struct
+]
 
 
 @pytest.mark.parametrize("struct", STRUCTS, ids=lambda s: s.__name__)
 def test_every_setting_has_a_line_for_the_reference(struct):
     tree = ast.parse(Path(document.__file__).read_text())
     node = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == struct.__name__)
-    body = [n for n in node.body[1:]]
+    body = list(node.body[1:])
     if struct is config.Document:
         return
     for field, doc in zip(body[::2], body[1::2], strict=True):

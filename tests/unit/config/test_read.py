@@ -13,13 +13,22 @@ from lockgate.errors import ConfigError
         ("\na = \n", "lockgate.toml:2: not valid TOML"),
         ('[providers.x]\ntype = "a"\n\napikey = "s"\n', "lockgate.toml:4: providers.x.apikey: unknown key"),
         ("[providers.x]\n", "lockgate.toml:1: providers.x: object missing required field `type`"),
-        ('[providers.x]\ntype="a"\n[providers.x.timeouts]\nidle = 3\n', "lockgate.toml:4: providers.x.timeouts.idle: unknown key; known here: connect_s"),
-        ('[providers.x]\ntype="a"\n[providers.x.timeouts]\nidle_s = -3\n', "lockgate.toml:4: providers.x.timeouts.idle_s: expected"),
+        (
+            '[providers.x]\ntype="a"\n[providers.x.timeouts]\nidle = 3\n',
+            "lockgate.toml:4: providers.x.timeouts.idle: unknown key; known here: connect_s",
+        ),
+        (
+            '[providers.x]\ntype="a"\n[providers.x.timeouts]\nidle_s = -3\n',
+            "lockgate.toml:4: providers.x.timeouts.idle_s: expected",
+        ),
         ("foo = 1", "lockgate.toml:1: foo: unknown key; known here: journal, keys, limits, providers"),
         ('[providers."a b"]\ntype="x"', "lockgate.toml:1: providers.a b: a name holds letters"),
         ("providers = 3", "lockgate.toml:1: providers: expected tables"),
         ('[keys.a]\nsha256 = "zz"', "lockgate.toml:2: keys.a.sha256: expected"),
-        ('[providers.a]\ntype = "x"\nheaders = {a = 1}', "lockgate.toml:3: providers.a.headers: expected `str`, got `int`"),
+        (
+            '[providers.a]\ntype = "x"\nheaders = {a = 1}',
+            "lockgate.toml:3: providers.a.headers: expected `str`, got `int`",
+        ),
         ('[journal]\nfsync = "often"', "lockgate.toml:2: journal.fsync: invalid enum value 'often'"),
     ],
 )

@@ -69,7 +69,11 @@ def test_splicing_changes_the_models_value_and_nothing_else(before, after, model
     spliced = splice_model(body, seen, new)
     assert json.loads(spliced.decode("utf-8", "surrogatepass")) == {**document, "model": new}
     old_value, rest = bytes(seen.model), len(body) - len(bytes(seen.model))
-    at = next(i for i in _all(body, old_value) if spliced[:i] == body[:i] and _tail(spliced, rest - i) == body[i + len(old_value) :])
+    at = next(
+        i
+        for i in _all(body, old_value)
+        if spliced[:i] == body[:i] and _tail(spliced, rest - i) == body[i + len(old_value) :]
+    )
     assert spliced[:at] + old_value + _tail(spliced, rest - at) == body
 
 
@@ -91,7 +95,10 @@ def _tail(data, size):
         (b'{"messages":["@s/m"],"model":"@s/m"}', b'{"messages":["@s/m"],"model":"m"}'),
         (b'{"model":"@s/m","t":"say \\"@s/m\\""}', b'{"model":"m","t":"say \\"@s/m\\""}'),
         (b'{"t":"\\\\","model":"@s\\/m","u":["@s\\/m"]}', b'{"t":"\\\\","model":"m","u":["@s\\/m"]}'),
-        (b'{"n":1e400,"model":"@s/m","big":12345678901234567890.10}', b'{"n":1e400,"model":"m","big":12345678901234567890.10}'),
+        (
+            b'{"n":1e400,"model":"@s/m","big":12345678901234567890.10}',
+            b'{"n":1e400,"model":"m","big":12345678901234567890.10}',
+        ),
     ],
 )
 def test_splicing_finds_the_top_level_model_among_look_alikes(body, expected):

@@ -78,7 +78,7 @@ class FakeUpstream:
 
     def __init__(self):
         self.sent: list[UpstreamRequest] = []
-        self.answers: list[object] = []
+        self.answers: list = []
         self.responses: list[FakeResponse] = []
 
     def will(self, *answers):
@@ -167,7 +167,17 @@ class World:
         assert len(names) == len(set(names))
         return {name.decode(): value.decode() for name, value in self.sent.headers}
 
-    def call(self, path, body=b"", *, method="POST", key=KEY, leave: Callable[..., object] | None = None, query=b"", **headers):
+    def call(
+        self,
+        path,
+        body=b"",
+        *,
+        method="POST",
+        key=KEY,
+        leave: Callable[..., object] | None = None,
+        query=b"",
+        **headers,
+    ):
         """Make one request and return the answer. ``leave`` is given a function by which the client leaves."""
         return asyncio.run(self._call(path, body, method, key, leave, query, headers))
 
@@ -199,7 +209,14 @@ class World:
                 answer.parts.append(message.get("body", b""))
                 answer.is_complete = not message.get("more_body", False)
 
-        scope = {"type": "http", "method": method, "path": path, "query_string": query, "headers": pairs, "extensions": {}}
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "query_string": query,
+            "headers": pairs,
+            "extensions": {},
+        }
         if leave:
             leave(gone)
         await self.plane(scope, inbox.get, send)

@@ -31,7 +31,12 @@ def headers(**named):
         (headers(x_portkey_api_key=OURS, authorization="Bearer dummy"), "a", None, {b"x-portkey-api-key"}),
         (headers(x_portkey_api_key=OURS, x_api_key="dummy"), "a", None, {b"x-portkey-api-key"}),
         (headers(x_portkey_api_key=OURS, authorization="DUMMY-KEY"), "a", None, {b"x-portkey-api-key"}),
-        (headers(x_portkey_api_key=OURS, authorization=f"Bearer {OURS}"), "a", None, {b"x-portkey-api-key", b"authorization"}),
+        (
+            headers(x_portkey_api_key=OURS, authorization=f"Bearer {OURS}"),
+            "a",
+            None,
+            {b"x-portkey-api-key", b"authorization"},
+        ),
         (headers(authorization="Bearer sk-own", x_api_key=OURS), "a", "sk-own", {b"x-api-key"}),
         (headers(authorization=f"Bearer {OURS}", x_api_key=ALSO_OURS), "a", None, {b"authorization", b"x-api-key"}),
         (headers(x_portkey_api_key="  ", authorization=f"Bearer {OURS}"), "a", None, {b"authorization"}),
@@ -56,7 +61,7 @@ def test_where_the_key_may_be(sent, key, credential, consumed):
     ],
 )
 def test_no_known_key_is_refused(sent):
-    with pytest.raises(Unauthenticated, match="Invalid API Key. Error Code: 03"):
+    with pytest.raises(Unauthenticated, match="Invalid API Key"):
         authenticate(SNAPSHOT, sent)
 
 

@@ -24,7 +24,11 @@ def part(body, more=False):
 
 @pytest.mark.parametrize(
     "messages, expected",
-    [([part(b"abc")], b"abc"), ([part(b"a", True), part(b"b", True), part(b"")], b"ab"), ([{"type": "http.request"}], b"")],
+    [
+        ([part(b"abc")], b"abc"),
+        ([part(b"a", True), part(b"b", True), part(b"")], b"ab"),
+        ([{"type": "http.request"}], b""),
+    ],
 )
 def test_a_body_in_parts(messages, expected):
     assert asyncio.run(connection(*messages).read_body(3)) == expected
@@ -39,7 +43,7 @@ def test_a_body_in_parts(messages, expected):
     ],
 )
 def test_a_body_over_the_limit(client):
-    with pytest.raises(TooLarge, match="limits.body_bytes"):
+    with pytest.raises(TooLarge, match=r"limits\.body_bytes"):
         asyncio.run(client.read_body(3))
 
 
@@ -63,7 +67,7 @@ def test_watching_cancels_the_task_and_unwatching_does_not(has_extension):
         async def send(message):
             pass
 
-        scope = {"type": "http", "headers": []}
+        scope: dict = {"type": "http", "headers": []}
         if has_extension:
             scope["extensions"] = {"lockgate.disconnect": {"watch": callbacks.append}}
 

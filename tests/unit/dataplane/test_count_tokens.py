@@ -12,7 +12,9 @@ def world():
 
 def test_anthropic_counts_itself(world):
     world.upstream.will(FakeResponse(200, JSON, b'{"input_tokens": 42}'))
-    answer = world.call("/v1/messages/count_tokens", b'{"model":"@anthropic/claude-x","messages":[ ]}', query=b"beta=true")
+    answer = world.call(
+        "/v1/messages/count_tokens", b'{"model":"@anthropic/claude-x","messages":[ ]}', query=b"beta=true"
+    )
     assert answer.body == b'{"input_tokens": 42}'
     assert world.sent.target == b"/v1/messages/count_tokens?beta=true"
     assert world.sent.body == b'{"model":"claude-x","messages":[ ]}'

@@ -26,7 +26,9 @@ def test_a_callers_own_key_goes_to_the_callers_host_and_is_guarded(world):
 
 def test_a_record_that_allows_it_can_be_pointed_elsewhere(world):
     world.upstream.will(FakeResponse(200, JSON, json.dumps(CHAT).encode()))
-    world.call("/v1/chat/completions", {**ASK, "model": "@local/m"}, x_portkey_custom_host="https://gpu.example.com:8443/v1")
+    world.call(
+        "/v1/chat/completions", {**ASK, "model": "@local/m"}, x_portkey_custom_host="https://gpu.example.com:8443/v1"
+    )
     assert (world.sent.origin.host, world.sent.origin.port) == ("gpu.example.com", 8443)
     assert world.sent.target == b"/v1/chat/completions"
 
@@ -51,7 +53,10 @@ def test_a_private_host_needs_no_credential_of_ours(world):
     assert all(name != b"authorization" for name, _ in world.sent.headers)
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1/", "http://metadata/", "ftp://x/", "http://u:p@x.example/", "x" * 3000, "http://0x7f000001/"])
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1/", "http://metadata/", "ftp://x/", "http://u:p@x.example/", "x" * 3000, "http://0x7f000001/"],
+)
 def test_hosts_that_are_never_allowed(world, url):
     answer = world.call("/v1/chat/completions", {**ASK, "model": "@local/m"}, x_portkey_custom_host=url)
     assert answer.status == 400

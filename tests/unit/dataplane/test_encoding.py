@@ -9,7 +9,12 @@ from lockgate.errors import Malformed
 
 @pytest.mark.parametrize(
     "data, coding",
-    [(b"plain", None), (b"plain", b"identity"), (gzip.compress(b"plain"), b"gzip"), (zlib.compress(b"plain"), b" Deflate")],
+    [
+        (b"plain", None),
+        (b"plain", b"identity"),
+        (gzip.compress(b"plain"), b"gzip"),
+        (zlib.compress(b"plain"), b" Deflate"),
+    ],
 )
 def test_codings_are_undone(data, coding):
     assert encoding.decode(data, coding) == b"plain"

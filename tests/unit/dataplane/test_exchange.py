@@ -21,7 +21,12 @@ CHAT = {
     "created": 1,
     "model": "gpt-x",
     "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}],
-    "usage": {"prompt_tokens": 8, "completion_tokens": 2, "total_tokens": 10, "prompt_tokens_details": {"cached_tokens": 5}},
+    "usage": {
+        "prompt_tokens": 8,
+        "completion_tokens": 2,
+        "total_tokens": 10,
+        "prompt_tokens_details": {"cached_tokens": 5},
+    },
 }
 ASK = {"model": "@anthropic/claude-x", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}
 ASK_OPENAI = {**ASK, "model": "@openai/gpt-x"}
@@ -39,7 +44,9 @@ def answer_of(value, status=200, headers=JSON):
 def test_messages_to_anthropic_are_bytes_on_both_sides(world):
     reply = b'{ "id":"msg_1" , "usage":{"input_tokens":3,"output_tokens":2},"stop_reason":"end_turn","model":"claude-x","new":1.0}'
     world.upstream.will(FakeResponse(200, JSON, reply))
-    answer = world.call("/v1/messages", b'{"max_tokens":9,"model" : "@anthropic/claude-x","messages":[],"unheard_of":1.0}')
+    answer = world.call(
+        "/v1/messages", b'{"max_tokens":9,"model" : "@anthropic/claude-x","messages":[],"unheard_of":1.0}'
+    )
     assert world.sent.body == b'{"max_tokens":9,"model" : "claude-x","messages":[],"unheard_of":1.0}'
     assert answer.body == reply
     assert world.sent_headers() == {
@@ -50,7 +57,11 @@ def test_messages_to_anthropic_are_bytes_on_both_sides(world):
         "user-agent": "lockgate",
         "x-api-key": "sk-ant-record",
     }
-    assert (world.sent.method, world.sent.target, world.sent.origin.host) == ("POST", b"/v1/messages", "api.anthropic.com")
+    assert (world.sent.method, world.sent.target, world.sent.origin.host) == (
+        "POST",
+        b"/v1/messages",
+        "api.anthropic.com",
+    )
     assert world.record.tokens.input == 3
     assert world.record.attempts[0].is_byte_path
     assert world.upstream.responses[0].is_closed
@@ -113,7 +124,9 @@ def test_the_query_goes_along_where_the_provider_knows_it(world):
 
 def test_the_clients_version_and_betas_reach_anthropic(world):
     world.upstream.will(answer_of(MESSAGE))
-    world.call("/v1/messages", ASK, anthropic_version="2026-10-21", anthropic_beta="a,b", x_portkey_anthropic_beta="b, c")
+    world.call(
+        "/v1/messages", ASK, anthropic_version="2026-10-21", anthropic_beta="a,b", x_portkey_anthropic_beta="b, c"
+    )
     assert world.sent_headers()["anthropic-version"] == "2026-10-21"
     assert world.sent_headers()["anthropic-beta"] == "a,b,c"
 
@@ -174,7 +187,13 @@ def test_a_forwarded_authorization_takes_the_place_of_ours(world):
 
 def test_the_gateway_key_never_goes_upstream(world):
     world.upstream.will(answer_of(CHAT), answer_of(CHAT))
-    world.call("/v1/chat/completions", ASK_OPENAI, key="", authorization=f"Bearer {KEY}", x_portkey_forward_headers="authorization")
+    world.call(
+        "/v1/chat/completions",
+        ASK_OPENAI,
+        key="",
+        authorization=f"Bearer {KEY}",
+        x_portkey_forward_headers="authorization",
+    )
     world.call("/v1/chat/completions", ASK_OPENAI, authorization=f"Bearer {KEY}", x_api_key=KEY)
     for request in world.upstream.sent:
         assert all(KEY.encode() not in value for _, value in request.headers)
@@ -188,12 +207,40 @@ def test_the_gateway_key_never_goes_upstream(world):
         ("/v1/messages", {**ASK, "model": "x"}, {}, 400, "invalid_request_error", "x-portkey-provider"),
         ("/v1/messages", {**ASK, "model": "@no/x"}, {}, 400, "invalid_request_error", "@no"),
         ("/v1/messages", {**ASK, "model": "@narrow/claude-two"}, {}, 412, "model_not_allowed_error", "not allowed"),
-        ("/v1/messages", ASK, {"x_portkey_config": '{"retry":{}}'}, 400, "invalid_request_error", "configs are not supported"),
+        (
+            "/v1/messages",
+            ASK,
+            {"x_portkey_config": '{"retry":{}}'},
+            400,
+            "invalid_request_error",
+            "configs are not supported",
+        ),
         ("/v1/messages", b'{"x":"' + b"y" * 200_000 + b'"}', {}, 413, "request_too_large", "100000 bytes"),
         ("/v1/chat/completions", {"model": "@anthropic/x"}, {}, 400, "invalid_request_error", "messages"),
-        ("/v1/chat/completions", {**ASK, "messages": [{"role": "user", "content": 3}]}, {}, 400, "invalid_request_error", "messages[0]"),
-        ("/v1/chat/completions", ASK, {"x_portkey_custom_host": "http://10.0.0.1/v1"}, 400, "invalid_request_error", "custom host refused"),
-        ("/v1/chat/completions", {**ASK, "model": "@local/m"}, {"x_portkey_custom_host": "http://169.254.169.254/"}, 400, "invalid_request_error", "custom host refused"),
+        (
+            "/v1/chat/completions",
+            {**ASK, "messages": [{"role": "user", "content": 3}]},
+            {},
+            400,
+            "invalid_request_error",
+            "messages[0]",
+        ),
+        (
+            "/v1/chat/completions",
+            ASK,
+            {"x_portkey_custom_host": "http://10.0.0.1/v1"},
+            400,
+            "invalid_request_error",
+            "custom host refused",
+        ),
+        (
+            "/v1/chat/completions",
+            {**ASK, "model": "@local/m"},
+            {"x_portkey_custom_host": "http://169.254.169.254/"},
+            400,
+            "invalid_request_error",
+            "custom host refused",
+        ),
     ],
 )
 def test_refusals(world, path, body, headers, status, kind, part):
@@ -252,7 +299,15 @@ def test_failures_of_the_connection(world, path, error, status, kind, is_ours):
     assert world.record.attempts[0].error == error.code
 
 
-@pytest.mark.parametrize("status, kind", [(400, "invalid_request_error"), (401, "authentication_error"), (429, "rate_limit_error"), (529, "overloaded_error")])
+@pytest.mark.parametrize(
+    "status, kind",
+    [
+        (400, "invalid_request_error"),
+        (401, "authentication_error"),
+        (429, "rate_limit_error"),
+        (529, "overloaded_error"),
+    ],
+)
 def test_errors_of_the_provider(world, status, kind):
     body = {"type": "error", "error": {"type": kind, "message": "No."}, "request_id": "req_up"}
     headers = [*JSON, (b"retry-after", b"600"), (b"anthropic-ratelimit-tokens-limit", b"5")]

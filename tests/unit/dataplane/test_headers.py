@@ -81,7 +81,11 @@ def test_forwarded_headers_match_on_letters_and_digits(listed, received, expecte
 
 
 def test_a_header_that_held_a_gateway_key_is_never_forwarded():
-    headers = {b"x-portkey-forward-headers": b"authorization, x-api-key", b"authorization": b"Bearer gk", b"x-api-key": b"own"}
+    headers = {
+        b"x-portkey-forward-headers": b"authorization, x-api-key",
+        b"authorization": b"Bearer gk",
+        b"x-api-key": b"own",
+    }
     assert forwarded_headers(headers, frozenset({b"authorization"})) == [(b"x-api-key", b"own")]
 
 

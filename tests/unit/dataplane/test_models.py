@@ -17,8 +17,10 @@ type = "anthropic"
 api_key = "sk-n"
 models = ["claude-two", "claude-one"]
 """
-ANTHROPIC_PAGE = {
-    "data": [{"type": "model", "id": "claude-x", "display_name": "Claude X", "created_at": "2026-01-02T00:00:00Z", "new": 1}],
+ANTHROPIC_PAGE: dict = {
+    "data": [
+        {"type": "model", "id": "claude-x", "display_name": "Claude X", "created_at": "2026-01-02T00:00:00Z", "new": 1}
+    ],
     "has_more": False,
     "first_id": "claude-x",
     "last_id": "claude-x",
@@ -61,7 +63,9 @@ def test_a_provider_that_does_not_answer_hides_no_other(world):
 
 def test_with_a_provider_it_is_the_providers_list_in_the_callers_shape(world):
     world.upstream.will(page(ANTHROPIC_PAGE), page(ANTHROPIC_PAGE), page(OPENAI_PAGE))
-    native = world.call("/v1/models", method="GET", x_portkey_provider="@anthropic", anthropic_version="2026-10-21", query=b"limit=5")
+    native = world.call(
+        "/v1/models", method="GET", x_portkey_provider="@anthropic", anthropic_version="2026-10-21", query=b"limit=5"
+    )
     assert native.json() == ANTHROPIC_PAGE
     assert world.upstream.sent[0].target == b"/v1/models?limit=5"
     assert dict(world.upstream.sent[0].headers)[b"anthropic-version"] == b"2026-10-21"

@@ -1,5 +1,6 @@
 import asyncio
 import gzip
+import itertools
 import json
 
 import pytest
@@ -39,7 +40,11 @@ HEAD = events(START, {"type": "content_block_start", "index": 0, "content_block"
 BODY = events({"type": "ping"}, text("Hé"), text("llo"))
 TAIL = events(
     {"type": "content_block_stop", "index": 0},
-    {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": {"output_tokens": 4}},
+    {
+        "type": "message_delta",
+        "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+        "usage": {"output_tokens": 4},
+    },
     {"type": "message_stop"},
 )
 WHOLE = HEAD + BODY + TAIL
@@ -64,7 +69,7 @@ def stream(*pieces):
 
 def cut(data, points):
     edges = [0, *sorted(points), len(data)]
-    return [piece for a, b in zip(edges, edges[1:], strict=False) if (piece := data[a:b])]
+    return [piece for a, b in itertools.pairwise(edges) if (piece := data[a:b])]
 
 
 @settings(deadline=None)
@@ -117,7 +122,8 @@ def test_a_stream_that_is_cut_ends_in_an_error(world, path, at):
 
 @pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
 @pytest.mark.parametrize(
-    "error, kind", [(Broken("the connection broke"), "api_error"), (TimedOut("silent for 5 s", phase="idle"), "timeout_error")]
+    "error, kind",
+    [(Broken("the connection broke"), "api_error"), (TimedOut("silent for 5 s", phase="idle"), "timeout_error")],
 )
 def test_a_connection_that_fails_in_the_middle_is_an_error_event(world, path, error, kind):
     world.upstream.will(stream(HEAD + BODY, error))
@@ -237,7 +243,9 @@ def test_a_compressed_stream_is_read(world):
 
 @pytest.mark.parametrize("is_stream", [True, False])
 def test_a_translated_answer_must_come_in_the_form_that_was_asked_for(world, is_stream):
-    world.upstream.will(FakeResponse(200, [(b"content-type", b"application/json")], b"{}") if is_stream else stream(WHOLE))
+    world.upstream.will(
+        FakeResponse(200, [(b"content-type", b"application/json")], b"{}") if is_stream else stream(WHOLE)
+    )
     assert world.call("/v1/chat/completions", {**ASK, "stream": is_stream}).status == 502
 
 

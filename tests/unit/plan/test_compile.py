@@ -71,11 +71,20 @@ def test_the_simulator_runs_when_there_is_no_provider(text, environment, expecte
     [
         ('[providers.a]\ntype="nope"', "providers.a.type: unknown provider 'nope'; known: anthropic, openai"),
         ('[providers.a]\ntype="anthropic"', "providers.a.api_key: missing"),
-        ('[providers.a]\ntype="openai-compatible"', "providers.a.base_url: a provider of type openai-compatible needs one"),
+        (
+            '[providers.a]\ntype="openai-compatible"',
+            "providers.a.base_url: a provider of type openai-compatible needs one",
+        ),
         ('[providers.a]\ntype="openai"\napi_key="k"\nbase_url="ftp://x"', "providers.a.base_url: expected http"),
-        ('[providers.a]\ntype="openai"\napi_key="k"\nbase_url="http://u:p@x/v1"', "providers.a.base_url: user, password"),
+        (
+            '[providers.a]\ntype="openai"\napi_key="k"\nbase_url="http://u:p@x/v1"',
+            "providers.a.base_url: user, password",
+        ),
         ('[providers.a]\ntype="openai"\napi_key="k"\nbase_url="http://x:99999"', "providers.a.base_url: the port"),
-        ('[providers.a]\ntype="openai"\napi_key="k"\nheaders={"a b"="c"}', "providers.a.headers: 'a b' is not a header name"),
+        (
+            '[providers.a]\ntype="openai"\napi_key="k"\nheaders={"a b"="c"}',
+            "providers.a.headers: 'a b' is not a header name",
+        ),
         ('[providers.a]\ntype="openai"\napi_key="k"\nheaders={"a"="c\\nd"}', "providers.a.headers.a: a header value"),
         ("[keys.a]", "keys.a: give either key or sha256"),
         ('[keys.a]\nkey="k"\nproviders=["x"]', "keys.a.providers: there is no provider 'x'"),

@@ -37,7 +37,7 @@ def test_a_damaged_file_is_one_sentence(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="cannot write the state folder .* set LOCKGATE_HOME"):
+    with pytest.raises(ConfigError, match=r"cannot write the state folder .* set LOCKGATE_HOME"):
         StateFolder(tmp_path / "file" / "home")
 
 

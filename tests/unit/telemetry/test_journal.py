@@ -12,7 +12,14 @@ from lockgate.telemetry.journal import Journal, read_journal, read_line, write_l
 
 
 def record(number=0, **more):
-    fields = {"trace_id": "t", "started_at": 1.5, "method": "POST", "route": "chat", "dialect": "openai_chat", "status": 200}
+    fields = {
+        "trace_id": "t",
+        "started_at": 1.5,
+        "method": "POST",
+        "route": "chat",
+        "dialect": "openai_chat",
+        "status": 200,
+    }
     return Record(schema_version=SCHEMA_VERSION, id=f"rec_{number}", **{**fields, **more})
 
 
@@ -66,7 +73,9 @@ def test_a_killed_process_loses_nothing(tmp_path):
         " method='POST', route='chat', dialect='d', status=200))\n"
         "os.kill(os.getpid(), 9)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], env={**os.environ, "PYTHONPATH": "src"}, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], env={**os.environ, "PYTHONPATH": "src"}, check=False
+    )
     assert done.returncode == -9
     assert len(list(read_journal(tmp_path))) == 50
 
