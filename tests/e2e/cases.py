@@ -84,23 +84,22 @@ class Case:
     is_ours: bool = False
     """Whether ``x-portkey-gateway-exception`` must say that the gateway itself failed or refused."""
 
-    def call(self, origin: str) -> dict[str, Any]:
-        """Return the call as the drivers take it. The text carries the case's name, to find it at the upstream."""
+    def call(self, origin: str, client: str) -> dict[str, Any]:
+        """Return the call as the drivers take it. Its text says who makes it, to find it again at the upstream."""
         return {
             "id": self.id,
             "sdk": self.sdk,
             "origin": origin,
             "model": self.model,
-            "text": f"{self.text} {self.tag}",
+            "text": f"{self.text} {self.tag(client)}",
             "stream": self.stream,
             "api_key": self.api_key,
             "max_tokens": self.max_tokens,
             "pad_bytes": self.pad_bytes,
         }
 
-    @property
-    def tag(self) -> str:
-        return f"(case {self.id})"
+    def tag(self, client: str) -> str:
+        return f"(case {self.id} by {client})"
 
 
 def both_ways(make: Callable[[bool], Iterator[Case]]) -> list[Case]:

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ EXAMPLES = ROOT / "examples"
 RUN_S = 120
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Client:
     """A language, the generation of its SDKs, and how to run a program that uses them."""
 
@@ -30,25 +31,53 @@ class Client:
     sdks: tuple[str, ...]
     evidence: Evidence
     home: Path
+    running: subprocess.Popen[str] | None = None
+    """The driver; it is started by the first call and serves all of them, because SDKs are slow to import."""
 
     def drive(self, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Make the calls, one after the other, in one process; return their outcomes in order."""
-        done = self.run([str(self.driver)], stdin=json.dumps(calls))
-        assert done.returncode == 0, done.stderr
-        outcomes: list[dict[str, Any]] = json.loads(done.stdout)
+        """Make the calls, one after the other; return their outcomes in order."""
+        process = self.running = self.running or self.start()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        watchdog = threading.Timer(RUN_S, process.kill)
+        watchdog.start()
+        process.stdin.write(json.dumps(calls) + "\n")
+        process.stdin.flush()
+        answer = process.stdout.readline()
+        watchdog.cancel()
+        assert answer, f"the driver ended: {(self.home / 'stderr').read_text()}"
+        self.evidence.add(f"what {self.name} says of {calls[0]['id']} and others", answer)
+        outcomes: list[dict[str, Any]] = json.loads(answer)
         assert [outcome["id"] for outcome in outcomes] == [call["id"] for call in calls]
         return outcomes
+
+    def start(self) -> subprocess.Popen[str]:
+        with (self.home / "stderr").open("w") as stderr:
+            return subprocess.Popen(
+                [*self.command, str(self.driver)],
+                env=clean_environment(HOME=str(self.home)),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+            )
+
+    def close(self) -> None:
+        """End the driver, and keep what it complained about for the leak check."""
+        if self.running:
+            self.running.communicate(timeout=30)
+            self.evidence.add(f"the standard error of {self.name}", (self.home / "stderr").read_text())
 
     def one(self, **call: Any) -> dict[str, Any]:
         """Make one call; return its outcome."""
         return self.drive([{"id": "one"} | call])[0]
 
-    def run(self, arguments: list[str], *, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(self, arguments: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a program; what it prints is kept for the leak check."""
         done = subprocess.run(
             [*self.command, *arguments],
-            input=stdin,
             env=clean_environment(HOME=str(self.home), **variables),
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=RUN_S,

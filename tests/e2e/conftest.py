@@ -71,7 +71,9 @@ def http(gateway: Server, evidence: Evidence) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="session")
-def client_named(request: pytest.FixtureRequest, e2e_folder: Path, evidence: Evidence) -> Callable[[str], Client]:
+def client_named(
+    request: pytest.FixtureRequest, e2e_folder: Path, evidence: Evidence
+) -> Iterator[Callable[[str], Client]]:
     """Return the client of a name; the SDKs that it needs are installed at the first use."""
     made: dict[str, Client] = {}
     say = announcer(request.config)
@@ -83,7 +85,9 @@ def client_named(request: pytest.FixtureRequest, e2e_folder: Path, evidence: Evi
             made[name] = make_client(name, evidence, home, say)
         return made[name]
 
-    return find
+    yield find
+    for client in made.values():
+        client.close()
 
 
 @pytest.fixture(scope="session")
@@ -98,13 +102,13 @@ def results_of(
             client = client_named(name)
             recording_upstream.seen.clear()
             cases = [case for case in CASES if case.sdk in client.sdks]
-            outcomes = client.drive([case.call(gateway.url) for case in cases])
+            outcomes = client.drive([case.call(gateway.url, name) for case in cases])
             simulated = simulator_log(simulator)
             known[name] = {
                 case.id: Result(
                     outcome=outcome,
-                    simulator_calls=sum(case.tag in entry for entry in simulated),
-                    recorder_calls=sum(case.tag.encode() in seen.body for seen in recording_upstream.seen),
+                    simulator_calls=sum(case.tag(name) in entry for entry in simulated),
+                    recorder_calls=sum(case.tag(name).encode() in seen.body for seen in recording_upstream.seen),
                 )
                 for case, outcome in zip(cases, outcomes, strict=True)
             }

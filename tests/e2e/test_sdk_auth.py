@@ -399,15 +399,16 @@ def test_path_reaches_its_route(path: str, target: str, http: httpx.Client, upst
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-@pytest.mark.parametrize("sdk, path", [("anthropic", "/v1"), ("openai", ""), ("openai", "/v1/")])
 def test_base_url_of_the_other_kind_works(
-    name: str, sdk: str, path: str, client_named: Callable[[str], Client], gateway: Server, upstream: Recorder
+    name: str, client_named: Callable[[str], Client], gateway: Server, upstream: Recorder
 ) -> None:
-    outcome = client_named(name).one(
-        sdk=sdk, origin=gateway.url, path=path, model="@rec-anthropic/m", api_key=GATEWAY_KEY
+    common = {"origin": gateway.url, "model": "@rec-anthropic/m", "api_key": GATEWAY_KEY}
+    bases = [("anthropic", "/v1"), ("openai", ""), ("openai", "/v1/")]
+    outcomes = client_named(name).drive(
+        [common | {"id": f"{sdk} {path}", "sdk": sdk, "path": path} for sdk, path in bases]
     )
-    assert outcome["error"] is None
-    assert outcome["text"] == "Recorded."
+    assert [outcome["error"] for outcome in outcomes] == [None] * len(bases)
+    assert [outcome["text"] for outcome in outcomes] == ["Recorded."] * len(bases)
 
 
 @pytest.mark.parametrize("path", ["/", "/api/hello"])
@@ -428,21 +429,22 @@ def test_health_needs_no_key(http: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-@pytest.mark.parametrize("sdk, provider", [("anthropic", "rec-anthropic"), ("openai", "rec-openai")])
 def test_sdk_lists_a_providers_models(
-    name: str, sdk: str, provider: str, client_named: Callable[[str], Client], gateway: Server, upstream: Recorder
+    name: str, client_named: Callable[[str], Client], gateway: Server, upstream: Recorder
 ) -> None:
-    outcome = client_named(name).one(
-        sdk=sdk,
-        origin=gateway.url,
-        model="",
-        action="models",
-        api_key=GATEWAY_KEY,
-        headers={"x-portkey-provider": f"@{provider}"},
+    common = {"origin": gateway.url, "model": "", "action": "models", "api_key": GATEWAY_KEY}
+    anthropic, openai = client_named(name).drive(
+        [
+            common | {"id": "anthropic", "sdk": "anthropic", "headers": {PROVIDER: "@rec-anthropic"}},
+            common | {"id": "openai", "sdk": "openai", "headers": {PROVIDER: "@rec-openai"}},
+        ]
     )
-    assert outcome["error"] is None
-    assert outcome["models"] == (MODELS if sdk == "anthropic" else ["gpt-recorded"])
-    assert_only_its_own_credential(upstream.only(), sdk)
+    assert anthropic["error"] is None
+    assert openai["error"] is None
+    assert anthropic["models"] == MODELS
+    assert openai["models"] == ["gpt-recorded"]
+    for seen, vendor in zip(upstream.seen, ("anthropic", "openai"), strict=True):
+        assert_only_its_own_credential(seen, vendor)
 
 
 def test_providers_list_has_the_callers_shape(http: httpx.Client, upstream: Recorder) -> None:
@@ -459,13 +461,13 @@ def test_providers_list_has_the_callers_shape(http: httpx.Client, upstream: Reco
 
 
 @pytest.mark.parametrize("name", CLIENTS)
-@pytest.mark.parametrize("sdk", ["anthropic", "openai"])
-def test_sdk_lists_the_catalogue(name: str, sdk: str, client_named: Callable[[str], Client], gateway: Server) -> None:
-    outcome = client_named(name).one(sdk=sdk, origin=gateway.url, model="", action="models", api_key=GATEWAY_KEY)
-    assert outcome["error"] is None
-    assert outcome["models"], "the catalogue is empty"
-    assert [model for model in outcome["models"] if not (model.startswith("@") and "/" in model)] == []
-    assert any(model.startswith("@anthropic/claude-") for model in outcome["models"])
+def test_sdk_lists_the_catalogue(name: str, client_named: Callable[[str], Client], gateway: Server) -> None:
+    common = {"origin": gateway.url, "model": "", "action": "models", "api_key": GATEWAY_KEY}
+    for outcome in client_named(name).drive([common | {"id": sdk, "sdk": sdk} for sdk in ("anthropic", "openai")]):
+        assert outcome["error"] is None
+        assert outcome["models"], "the catalogue is empty"
+        assert [model for model in outcome["models"] if not (model.startswith("@") and "/" in model)] == []
+        assert any(model.startswith("@anthropic/claude-") for model in outcome["models"])
 
 
 def test_catalogue_has_the_callers_shape(http: httpx.Client) -> None:

@@ -83,6 +83,7 @@ def assert_is_superset(response: httpx.Response, status: int, kind: str) -> dict
     """Assert the one error body that all SDKs understand; return its error object."""
     assert response.status_code == status
     assert response.headers["content-type"].startswith("application/json")
+    assert response.headers["x-portkey-gateway-exception"] == "true"
     assert_has_ids(response)
     body = response.json()
     assert body["status"] == "failure"

@@ -58,6 +58,7 @@ class RunningSimulator:
         for task in list(self._state.tasks):
             task.cancel()
         await asyncio.gather(*self._state.tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # lets the aborted transports let go of their sockets
 
 
 async def start(simulator: Simulator, host: str = "127.0.0.1", port: int = 0) -> RunningSimulator:

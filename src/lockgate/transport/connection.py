@@ -225,6 +225,8 @@ class Connection(asyncio.Protocol):
         if self.state == BODY and self._ends_with_connection:
             self.state = DONE
             self._wake()
+        elif self.state == IDLE:
+            self.drop()  # at once, so that nobody takes it before the transport has closed
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail an answer that was not complete, and stop being counted."""

@@ -1,8 +1,9 @@
 // Makes calls with the JavaScript SDKs of the folder that it was copied to, and says what came of each.
 //
-// Reads a JSON list of calls from standard input and prints a JSON list of outcomes; drive.py, its twin, describes them.
+// Reads lines from standard input, each a JSON list of calls, and answers each with a JSON list of outcomes; drive.py, its
+// twin, describes them.
 
-import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
 
 async function connect(call) {
   const options = { ...(call.options ?? {}) };
@@ -90,6 +91,8 @@ async function drive(call) {
   return outcome;
 }
 
-const outcomes = [];
-for (const call of JSON.parse(readFileSync(0, "utf8"))) outcomes.push(await drive(call));
-process.stdout.write(JSON.stringify(outcomes));
+for await (const line of createInterface({ input: process.stdin })) {
+  const outcomes = [];
+  for (const call of JSON.parse(line)) outcomes.push(await drive(call));
+  process.stdout.write(`${JSON.stringify(outcomes)}\n`);
+}

@@ -1,6 +1,6 @@
 """Makes calls with the Python SDKs of the interpreter that runs it, and says what came of each.
 
-Reads a JSON list of calls from standard input and prints a JSON list of outcomes. It imports nothing of the
+Reads lines from standard input, each a JSON list of calls, and answers each with a JSON list of outcomes. It imports nothing of the
 tests, as it also runs in an environment that has only the SDKs. ``drive.mjs`` is its twin; a call looks like this
 (all but the first four may be left out):
 
@@ -103,4 +103,5 @@ def drive(call):
     return outcome
 
 
-json.dump([drive(call) for call in json.load(sys.stdin)], sys.stdout, default=str)
+for line in sys.stdin:
+    print(json.dumps([drive(call) for call in json.loads(line)], default=str), flush=True)

@@ -78,7 +78,7 @@ def read_error(status: int, body: bytes) -> Rejected:
     fields = object_keys(inner)
     message = _first_text(fields.get("message"), inner, keys.get("message"), keys.get("Message"), keys.get("detail"))
     return Rejected(
-        message or (_visible_text(body) if not keys else "") or _PHRASES.get(status, f"Error {status}"),
+        message or _visible_text(body) or _PHRASES.get(status, f"Error {status}"),
         status=status,
         kind=text_of(fields.get("type")) or kind_of_status(status),
         wire_code=_code_of(fields),
@@ -112,7 +112,9 @@ def _code_of(fields: dict[str, Raw]) -> str | None:
 
 
 def _visible_text(body: bytes) -> str:
-    """Return what a person would read in a page, on one line."""
+    """Return what a person would read in a page, on one line; JSON without a message says nothing to people."""
+    if body.lstrip()[:1] in (b"{", b"["):
+        return ""
     text = body[: 64 * MAX_MESSAGE_CHARS].decode("utf-8", "replace")
     plain = unescape(_TAG.sub(" ", _HIDDEN.sub(" ", text)))
     shown = "".join(char if char.isprintable() else " " for char in plain)

@@ -39,9 +39,7 @@ def read_envelope(body: bytes | Raw) -> tuple[ReplyIn, dict[str, Raw]]:
         return decode(exact_reply_decoder, body), _NO_EXTRA
     except (ValueError, RecursionError):
         wire = decode_upstream(reply_decoder, body, "the message")
-        return wire, {
-            name: value for name, value in object_keys(body).items() if name not in _KNOWN and value != NULL
-        }
+        return wire, {name: value for name, value in object_keys(body).items() if name not in _KNOWN and value != NULL}
 
 
 def read_reply_block(raw: Raw) -> Block:

@@ -113,9 +113,7 @@ def _level(effort: str, facts: ModelFacts, notes: Notes) -> str | None:
     return level
 
 
-def _budgeted(
-    call: Call, effort: str, facts: ModelFacts, notes: Notes, *, has_forced_choice: bool
-) -> Reasoning:
+def _budgeted(call: Call, effort: str, facts: ModelFacts, notes: Notes, *, has_forced_choice: bool) -> Reasoning:
     plain = _limit(call, facts, DEFAULT_MAX_TOKENS)
     if effort == "none":
         return Reasoning(max_tokens=plain)

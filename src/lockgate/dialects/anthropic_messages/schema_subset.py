@@ -11,9 +11,7 @@ from msgspec import Raw
 
 from lockgate.dialects.anthropic_messages.json_text import decode_input, write_json
 
-_FORMATS = frozenset(
-    {"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"}
-)
+_FORMATS = frozenset({"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"})
 _KEPT = frozenset({"type", "enum", "const", "description", "title", "default", "$ref"})
 _DEFINITIONS = ("$defs", "definitions")
 _MAPS = (*_DEFINITIONS, "properties")

@@ -41,9 +41,7 @@ _SIGNATURE = _DELTA + b'{"type":"signature_delta","signature":%b}}\n\n'
 _INPUT = _DELTA + b'{"type":"input_json_delta","partial_json":%b}}\n\n'
 _CITATION = _DELTA + b'{"type":"citations_delta","citation":%b}}\n\n'
 _OTHER = _DELTA + b"%b}\n\n"
-_BLOCK_START = (
-    b'event: content_block_start\ndata: {"type":"content_block_start","index":%d,"content_block":%b}\n\n'
-)
+_BLOCK_START = b'event: content_block_start\ndata: {"type":"content_block_start","index":%d,"content_block":%b}\n\n'
 _BLOCK_STOP = b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n'
 _PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 _STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'

@@ -48,7 +48,8 @@ def repair_schema(schema: Raw | None, path: str) -> RepairedSchema:
     is_plain = root.any_of is root.one_of is root.all_of is root.ref is ABSENT
     if is_plain and root.type == _OBJECT and root.properties is not ABSENT:
         return RepairedSchema(schema)
-    keys = _inlined(decode_input(_schema_decoder, schema, path))
+    whole = decode_input(_schema_decoder, schema, path)
+    keys = _inlined(whole, whole)
     notes = [_flatten(keys, name) for name in _ALTERNATIVES if name in keys]
     keys = {"type": "object", **keys}
     if keys["type"] != "object":
@@ -57,22 +58,20 @@ def repair_schema(schema: Raw | None, path: str) -> RepairedSchema:
     return RepairedSchema(Raw(write_json(keys)), " ".join(notes) or None)
 
 
-def _inlined(keys: dict[str, object]) -> dict[str, object]:
-    """Return a schema whose root is not a reference; one that leads nowhere is left out."""
+def _inlined(schema: dict[str, object], root: dict[str, object]) -> dict[str, object]:
+    """Return a schema that is not a reference itself; a reference that leads nowhere is left out."""
     for _ in range(_MAX_REFERENCES):
-        reference = keys.pop("$ref", None)
-        if reference is None:
+        if "$ref" not in schema:
             break
-        found = _target(keys, reference)
-        if found is not None:
-            keys = {**found, **keys}
-    return keys
+        rest = {name: value for name, value in schema.items() if name != "$ref"}
+        schema = {**(_target(root, schema["$ref"]) or {}), **rest}
+    return {name: value for name, value in schema.items() if name != "$ref"}
 
 
-def _target(keys: dict[str, object], reference: object) -> dict[str, object] | None:
+def _target(root: dict[str, object], reference: object) -> dict[str, object] | None:
     if not isinstance(reference, str) or not reference.startswith("#/"):
         return None
-    found: object = keys
+    found: object = root
     for step in reference[2:].split("/"):
         step = step.replace("~1", "/").replace("~0", "~")
         found = found.get(step) if isinstance(found, dict) else None
@@ -86,7 +85,7 @@ def _flatten(keys: dict[str, object], name: str) -> str:
     properties: dict[str, object] = dict(known) if isinstance(known, dict) else {}
     shapes: list[str] = []
     for branch in branches if isinstance(branches, list) else []:
-        resolved = _inlined({**keys, **branch}) if isinstance(branch, dict) and "$ref" in branch else branch
+        resolved = _inlined(branch, keys) if isinstance(branch, dict) else branch
         own = resolved.get("properties") if isinstance(resolved, dict) else None
         if isinstance(own, dict):
             for key, value in own.items():

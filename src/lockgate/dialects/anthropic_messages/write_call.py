@@ -67,9 +67,7 @@ def write_call(call: Call, target: TargetInfo) -> Written:
     system, turns = write_turns(call, names, notes)
     tools = NO_TOOLS
     if call.tools or call.tool_choice is not None or structure.tool is not None:
-        tools = write_tools(
-            call, facts, names, notes, json_tool=structure.tool, is_thinking=reasoning.is_active
-        )
+        tools = write_tools(call, facts, names, notes, json_tool=structure.tool, is_thinking=reasoning.is_active)
     for line in (structure.line, tools.line):
         if line is not None:
             system.append(TextOut(line))

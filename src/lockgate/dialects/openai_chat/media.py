@@ -72,13 +72,14 @@ def clean_base64(text: str) -> str:
         raw = text.encode("ascii")
     except UnicodeEncodeError:
         raise InvalidRequest("malformed base64") from None
-    if raw.translate(None, _ALPHABET).strip(b"="):
+    rest = raw.translate(None, _ALPHABET)
+    if rest.strip(b"="):
         raw = unquote_to_bytes(raw).translate(_URL_SAFE, _WHITESPACE)
-    body = raw.rstrip(b"=")
-    if not body or len(body) % 4 == 1 or body.translate(None, _ALPHABET):
+        rest = raw.translate(None, _ALPHABET)
+    body = raw[: len(raw) - len(rest)]
+    if not body or len(body) % 4 == 1 or rest.strip(b"=") or not raw.endswith(rest):
         raise InvalidRequest("malformed base64")
-    padded = body + b"=" * (-len(body) % 4)
-    return padded.decode()
+    return (body + b"=" * (-len(body) % 4)).decode()
 
 
 def decode_text(data: str, charset: str = "utf-8") -> str:

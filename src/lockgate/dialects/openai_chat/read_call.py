@@ -208,19 +208,27 @@ def _user(wire: CallIn, unknown: list[str]) -> tuple[str | None, list[str]]:
 
 
 def _output(wire: CallIn, native: dict[str, Raw]) -> tuple[OutputFormat | None, str | None, dict[str, Raw]]:
-    """Return the answer's format and the effort; ``output_config`` has the last word on both."""
-    config = given(wire.output_config)
-    if config is None:
-        return _first_format(wire), _effort(wire), native
+    """Return the answer's format and the effort; ``output_config`` has the last word on both.
+
+    It stays whole among the native fields: who asks for an effort there does not ask for thinking.
+    """
+    config, old = given(wire.output_config), given(wire.output_format)
+    output = None if given(wire.response_format) is None else _format(wire.response_format, "response_format")
+    if config is None and old is None:
+        return output, _effort(wire), native
     try:
-        found = decode_input(read_output_config, config)
+        found = decode_input(read_output_config, Raw(b"{}") if config is None else config)
     except InvalidRequest as error:
         raise below(error, "output_config") from None
+    keys = {} if config is None else object_keys(config)
     chosen = given(found.format)
-    output = _first_format(wire) if chosen is None else _format(chosen, "output_config.format")
-    rest = {name: value for name, value in object_keys(config).items() if name not in ("effort", "format")}
-    if rest:
-        native = {**native, "output_config": Raw(write_json(rest))}
+    if chosen is not None:
+        output = _format(chosen, "output_config.format")
+    elif old is not None:
+        # The deprecated spelling: moved to where the API takes it today.
+        output = _format(old, "output_format")
+        config = Raw(write_json({**keys, "format": old}))
+    native = native if config is None else {**native, "output_config": config}
     return output, _known(found.effort, "output_config.effort") or _effort(wire), native
 
 
@@ -234,13 +242,6 @@ def _known(effort: str | None, path: str) -> str | None:
     if effort is not None and effort not in EFFORTS:
         raise InvalidRequest("expected none, minimal, low, medium, high, xhigh or max", path=path)
     return effort
-
-
-def _first_format(wire: CallIn) -> OutputFormat | None:
-    for path, raw in (("output_format", wire.output_format), ("response_format", wire.response_format)):
-        if raw is not ABSENT and given(raw) is not None:
-            return _format(raw, path)
-    return None
 
 
 def _format(raw: Raw, path: str) -> OutputFormat | None:

@@ -9,7 +9,7 @@ from msgspec import Raw
 
 from lockgate.core.chat import Call, FunctionTool, NativeTool, OutputFormat, ToolChoice
 from lockgate.dialects import ReplyRules, TargetInfo, Written
-from lockgate.dialects.openai_chat.json_text import write_json
+from lockgate.dialects.openai_chat.json_text import object_keys, write_json
 from lockgate.dialects.openai_chat.names import ToolNames, send_user
 from lockgate.dialects.openai_chat.wire import CallOut, FunctionToolOut, StreamOptionsOut, ToolOut
 from lockgate.dialects.openai_chat.write_messages import MessageWriter
@@ -24,6 +24,12 @@ _REFUSED = {
     "billing_policy": "this target cannot bill somebody else",
 }
 """Fields of Anthropic's API that change what is answered or who pays: leaving them out would be wrong."""
+
+_REFUSAL_CODES = {"thread": "thread_unsupported_request"}
+"""By this code Anthropic's SDKs know that they must send the whole history. Source: addendum, section 2.6."""
+
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""Every effort there is, lowest first."""
 
 _TIERS = frozenset({"default", "fast", "flex", "priority", "scale"})
 _SILENT_TIERS = frozenset({"auto"})
@@ -48,7 +54,7 @@ def write_call(call: Call, target: TargetInfo) -> Written:
     """Write a call for a target. Raises Unsupported, with the path, for what must not be dropped."""
     for field, reason in _REFUSED.items():
         if field in call.native:
-            raise Unsupported(f"{field}: {reason}", path=field)
+            raise Unsupported(f"{field}: {reason}", path=field, wire_code=_REFUSAL_CODES.get(field))
     notes = _Notes()
     for field in call.unknown:
         notes.drop(field)
@@ -61,12 +67,13 @@ def write_call(call: Call, target: TargetInfo) -> Written:
     except Unsupported as error:
         raise Unsupported(f"{error.path}: {error.message}", path=error.path) from None
     notes.dropped.update(writer.dropped)
+    temperature, top_p = _sampling(call, target, notes)
     wire = CallOut(
         model=target.model,
         messages=messages,
         max_completion_tokens=_max_tokens(call.max_tokens, notes),
-        temperature=call.temperature,
-        top_p=call.top_p,
+        temperature=temperature,
+        top_p=top_p,
         stop=_stop(call.stop, notes),
         stream=call.stream,
         stream_options=StreamOptionsOut() if call.stream else None,
@@ -92,8 +99,9 @@ def _name_the_rest(call: Call, notes: _Notes) -> None:
     notes.drop("top_k", when=call.top_k is not None)
     notes.drop("thinking", when=call.thinking is not None)
     notes.drop("anthropic_beta", when=bool(call.betas))
-    for field in call.native:
-        notes.drop(field)
+    for field, value in call.native.items():
+        # What ``output_config`` says about effort and format has a home of its own.
+        notes.drop(field, when=field != "output_config" or bool(object_keys(value).keys() - {"effort", "format"}))
     blocks = (*call.system, *(block for message in call.messages for block in message.content))
     marked = any(getattr(block, "cache", None) is not None for block in blocks)
     marked = marked or any(isinstance(tool, FunctionTool) and tool.cache is not None for tool in call.tools)
@@ -161,14 +169,34 @@ def _tier(tier: str, notes: _Notes) -> str | None:
     return None
 
 
-def _effort(effort: str, target: TargetInfo, notes: _Notes) -> str:
-    """Return the effort in the words that chat models take; the highest two depend on the model."""
-    if effort not in ("xhigh", "max"):
+def _effort(effort: str, target: TargetInfo, notes: _Notes) -> str | None:
+    """Return the effort that the model knows: the one asked for, else the nearest below, else its lowest.
+
+    A word that nobody knows is passed on: the provider's refusal is the right answer.
+    """
+    known = target.facts.effort
+    if effort in known or effort not in EFFORTS:
         return effort
-    sent = "xhigh" if "xhigh" in target.facts.effort else "high"
-    if sent != effort:
-        notes.adjusted.append(f"reasoning_effort: {sent} instead of {effort}")
+    if not known:
+        notes.drop("reasoning_effort", when=effort != "none")
+        return None
+    asked = EFFORTS.index(effort)
+    sent = next((level for level in reversed(EFFORTS[:asked]) if level in known), known[0])
+    notes.adjusted.append(f"reasoning_effort: {sent} instead of {effort}")
     return sent
+
+
+def _sampling(call: Call, target: TargetInfo, notes: _Notes) -> tuple[float | None, float | None]:
+    """Return temperature and top_p as far as the model takes them."""
+    temperature, top_p = call.temperature, call.top_p
+    if target.facts.sampling == "none":
+        notes.drop("temperature", when=temperature not in (None, 1))
+        notes.drop("top_p", when=top_p not in (None, 1))
+        return None, None
+    if target.facts.sampling == "one" and temperature is not None:
+        notes.drop("top_p", when=top_p is not None)
+        return temperature, None
+    return temperature, top_p
 
 
 def _format(output: OutputFormat) -> dict[str, object]:

@@ -193,7 +193,8 @@ def _list_models(request: Request, world: World, request_id: str) -> Reply:
         raise ApiError("lifecycle.0: Input should be 'active', 'deprecated' or 'retired'")
     models = [model for model in MODELS if model.lifecycle in (wanted or ("active", "deprecated"))]
     page, has_more = _page(models, query)
-    return _json(
+    orders = world.read_orders(request, provider="anthropic", model="", text="")
+    return _fail(orders, request_id, world) or _json(
         {
             "data": [write_model(model) for model in page],
             "has_more": has_more,
@@ -201,7 +202,7 @@ def _list_models(request: Request, world: World, request_id: str) -> Reply:
             "last_id": page[-1].id if page else None,
         },
         request_id,
-        world.read_orders(request, provider="anthropic", model="", text="").fault,
+        orders.fault,
     )
 
 

@@ -1036,6 +1036,19 @@ _SHARED = {
     ),
     "mcp_servers": opt(list_of(_MCP_SERVER, most=20), *betas.MCP),
     "output_format": opt(nullable(JSON_FORMAT), *betas.STRUCTURED),
+    "billing_policy": opt(
+        nullable(
+            Shape(
+                "BillingPolicyParam",
+                {"type": _tag("billing_policy"), "bill_to": opt(one_of("self", "user_profile"))},
+            )
+        ),
+        *betas.BILLING,
+    ),
+    "compaction": opt(
+        nullable(Shape("CompactionConfigParam", {"type": _tag("summarize"), "instructions": opt(_MAYBE_STR)})),
+        *betas.COMPACTION,
+    ),
 }
 CREATE = Shape(
     "MessageCreateParamsBase",
@@ -1079,19 +1092,6 @@ CREATE = Shape(
         "temperature": opt(number(least=0, most=1), until=NEW_VERSION),
         "top_p": opt(number(least=0, most=1), until=NEW_VERSION),
         "top_k": opt(integer(least=0), until=NEW_VERSION),
-        "billing_policy": opt(
-            nullable(
-                Shape(
-                    "BillingPolicyParam",
-                    {"type": _tag("billing_policy"), "bill_to": opt(one_of("self", "user_profile"))},
-                )
-            ),
-            *betas.BILLING,
-        ),
-        "compaction": opt(
-            nullable(Shape("CompactionConfigParam", {"type": _tag("summarize"), "instructions": opt(_MAYBE_STR)})),
-            *betas.COMPACTION,
-        ),
         "fallbacks": opt(nullable(by_type(text=one_of("default"), items=list_of(_FALLBACK))), *betas.FALLBACK),
         "fallback_credit_token": opt(
             nullable(

@@ -328,7 +328,8 @@ def _check_file(file: Mapping[str, Any], where: str) -> None:
             where = f"{where}.{name}"
             raise ApiError(f"Missing required parameter: '{where}'.", param=where, code="missing_required_parameter")
     if not file["file_data"].startswith("data:"):
-        raise ApiError(f"Invalid '{where}.file_data'. Expected a base64-encoded data URL.", param=where)
+        where = f"{where}.file_data"
+        raise ApiError(f"Invalid '{where}'. Expected a base64-encoded data URL.", param=where, code="invalid_value")
     _decode(file["file_data"].partition(",")[2], f"{where}.file_data")
 
 

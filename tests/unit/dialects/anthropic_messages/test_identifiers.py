@@ -13,7 +13,13 @@ from lockgate.dialects.anthropic_messages.identifiers import MAX_NAME_CHARS, Too
 
 @pytest.mark.parametrize(
     "given_id, expected",
-    [("toolu_01A-b", "toolu_01A-b"), ("call.1:2", "call_1_2"), ("a b", "a_b"), ("x__thought__y=", "x__thought__y_"), ("é", "_")],
+    [
+        ("toolu_01A-b", "toolu_01A-b"),
+        ("call.1:2", "call_1_2"),
+        ("a b", "a_b"),
+        ("x__thought__y=", "x__thought__y_"),
+        ("é", "_"),
+    ],
 )
 def test_ids_lose_what_anthropic_refuses(given_id, expected):
     assert clean_id(given_id) == expected

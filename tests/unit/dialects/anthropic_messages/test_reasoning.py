@@ -89,7 +89,12 @@ def test_hidden_reasoning_is_asked_for_where_the_client_may_see_it(model, expect
         (OPUS48, enabled(2000), None, (32000, enabled(2000), None)),
         (SONNET46, {"type": "disabled"}, None, (16384, {"type": "disabled"}, None)),
         (HAIKU35, {"type": "disabled"}, None, (8192, None, None)),
-        (OPUS48, {"type": "adaptive", "display": "updates"}, None, (32000, {"type": "adaptive", "display": "updates"}, None)),
+        (
+            OPUS48,
+            {"type": "adaptive", "display": "updates"},
+            None,
+            (32000, {"type": "adaptive", "display": "updates"}, None),
+        ),
     ],
 )
 def test_a_clients_own_thinking_is_passed_on(model, thinking, limit, expected):
@@ -115,7 +120,8 @@ def test_a_partial_output_config_is_filled():
 
 @pytest.mark.parametrize("mode, name", [("any", None), ("tool", "look")])
 @pytest.mark.parametrize(
-    "model, expected", [(SONNET45, (16384, None, None)), (OPUS45, (16384, None, "high")), (OPUS48, (16384, None, "high"))]
+    "model, expected",
+    [(SONNET45, (16384, None, None)), (OPUS45, (16384, None, "high")), (OPUS48, (16384, None, "high"))],
 )
 def test_a_forced_tool_leaves_derived_thinking_out(mode, name, model, expected):
     fields = {"tools": (tool(),), "tool_choice": ToolChoice(mode=mode, name=name), "effort": "high"}

@@ -45,7 +45,10 @@ from lockgate.dialects.anthropic_messages.schema_subset import is_object_schema,
             {"$defs": {"d": {"type": "string", "minLength": 1}}, "$ref": "#/$defs/d"},
             {"$defs": {"d": {"type": "string", "description": "{minLength: 1}"}}, "$ref": "#/$defs/d"},
         ),
-        ({"enum": ["a"], "const": "a", "title": "t", "default": 1}, {"enum": ["a"], "const": "a", "title": "t", "default": 1}),
+        (
+            {"enum": ["a"], "const": "a", "title": "t", "default": 1},
+            {"enum": ["a"], "const": "a", "title": "t", "default": 1},
+        ),
         ({"type": "string", "examples": [{"a": 1.5}]}, {"type": "string", "description": '{examples: [{"a":1.5}]}'}),
     ],
 )

@@ -64,13 +64,21 @@ def test_all_results_of_a_parallel_call_stand_first_in_the_order_of_the_calls():
 
 def test_a_late_result_moves_behind_its_call():
     assert shape(
-        say("assistant", use("x")), say("user", "wait"), say("assistant", "ok"), say("user", result("x")), say("user", "go")
+        say("assistant", use("x")),
+        say("user", "wait"),
+        say("assistant", "ok"),
+        say("user", result("x")),
+        say("user", "go"),
     ) == [("assistant", ["x"]), ("user", ["x", "wait"]), ("assistant", ["ok"]), ("user", ["go"])]
 
 
 def test_a_turn_that_held_only_a_moved_result_is_gone():
     assert shape(
-        say("assistant", use("x")), say("user", "wait"), say("assistant", "ok"), say("user", result("x")), say("assistant", "b")
+        say("assistant", use("x")),
+        say("user", "wait"),
+        say("assistant", "ok"),
+        say("user", result("x")),
+        say("assistant", "b"),
     ) == [("assistant", ["x"]), ("user", ["x", "wait"]), ("assistant", ["ok", "b"])]
 
 
@@ -121,9 +129,9 @@ def test_a_system_prompt_alone_becomes_the_user_turn():
 
 @pytest.mark.parametrize("empty", ["", "   ", "\n\t"])
 def test_empty_text_goes_nowhere(empty):
-    assert shape(say("user", "a", empty), say("assistant", empty, use("x")), say("user", empty), say("user", result("x")))[
-        1:
-    ] == [("assistant", ["x"]), ("user", ["x"])]
+    assert shape(
+        say("user", "a", empty), say("assistant", empty, use("x")), say("user", empty), say("user", result("x"))
+    )[1:] == [("assistant", ["x"]), ("user", ["x"])]
 
 
 def test_a_mark_on_empty_text_moves_to_the_block_before_it():
@@ -248,9 +256,7 @@ def test_a_toolset_is_named_on_the_call_and_on_its_result():
         id=block.id, name=block.name, input=block.input, raw=raw({"id": "other", "toolset_name": "computer"})
     )
     (_, calls), (_, results) = turns(say("assistant", named), say("user", result("x")))
-    assert calls == [
-        {"type": "tool_use", "id": "x", "name": "left_click", "input": {}, "toolset_name": "computer"}
-    ]
+    assert calls == [{"type": "tool_use", "id": "x", "name": "left_click", "input": {}, "toolset_name": "computer"}]
     assert results[0]["toolset_name"] == "computer"
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from tests.unit.dialects.openai_chat.samples import raw
-
 from lockgate.core.chat import (
     Block,
     OpaqueBlock,
@@ -30,6 +28,7 @@ from lockgate.core.chunk import (
     ThinkingDelta,
 )
 from lockgate.dialects import EMPTY_OBJECT
+from tests.unit.dialects.openai_chat.samples import raw
 
 CITATION = {"type": "web_search_result_location", "url": "https://e.org/g", "title": "G", "encrypted_index": "Eo8B"}
 SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "height"}}
@@ -107,5 +106,3 @@ def _block(index: int, block: Block) -> list[Chunk]:
             return [start, OpaqueDelta(index, "input_json_delta", raw(delta))]
         case _:
             return [BlockStart(index, block)]
-
-

@@ -14,7 +14,7 @@ from lockgate.dialects import ReplyRules, TargetInfo, View
 from lockgate.dialects.openai_chat import DIALECT
 
 USER = {"role": "user", "content": "hi"}
-FACTS = ModelFacts(family="gpt", max_output=128_000, effort=("low", "medium", "high"))
+FACTS = ModelFacts(family="gpt", max_output=128_000, effort=("none", "low", "medium", "high"))
 
 
 def encode(value):
@@ -77,13 +77,21 @@ def view(**fields):
 
 def data(*objects):
     """Return a stream of these chunks; a string stands for itself."""
-    return b"".join(b"data: " + (item.encode() if isinstance(item, str) else encode(item)) + b"\n\n" for item in objects)
+    return b"".join(
+        b"data: " + (item.encode() if isinstance(item, str) else encode(item)) + b"\n\n" for item in objects
+    )
 
 
 def chunk(delta=None, *, finish=None, **fields):
     """Return one chunk as OpenAI sends it."""
     choice = {"index": 0, "delta": delta or {}, "logprobs": None, "finish_reason": finish}
-    return {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-5", "choices": [choice]} | fields
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "gpt-5",
+        "choices": [choice],
+    } | fields
 
 
 def call_delta(index, *, id=None, name=None, args=None):

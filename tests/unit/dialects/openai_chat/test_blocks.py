@@ -6,11 +6,11 @@ import json
 
 import pytest
 from msgspec import Raw
-from tests.unit.dialects.openai_chat.samples import raw, shape
 
 from lockgate.core.chat import Base64Source, DocumentBlock, ImageBlock, TextBlock, ThinkingBlock, UrlSource
 from lockgate.dialects.openai_chat.blocks import read_block, write_block
 from lockgate.errors import InvalidRequest
+from tests.unit.dialects.openai_chat.samples import raw, shape
 
 CACHE = {"type": "ephemeral"}
 

@@ -7,11 +7,11 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.dialects.openai_chat.samples import encode, raw, shape
 
 from lockgate.dialects.openai_chat import DIALECT
 from lockgate.dialects.openai_chat.errors import kind_of_status, read_stream_error
 from lockgate.errors import Internal, InvalidRequest, Rejected, TimedOut, Unauthenticated
+from tests.unit.dialects.openai_chat.samples import encode, raw, shape
 
 
 def write(error, provider=None):
@@ -43,7 +43,9 @@ def test_a_time_limit_of_ours_is_an_error_of_ours():
 
 
 def test_a_providers_error_stands_under_its_name():
-    error = Rejected("max_tokens: too large", status=400, kind="invalid_request_error", param="max_tokens", wire_code="3")
+    error = Rejected(
+        "max_tokens: too large", status=400, kind="invalid_request_error", param="max_tokens", wire_code="3"
+    )
     assert write(error, provider="anthropic") == {
         "error": {
             "message": "anthropic error: max_tokens: too large",
@@ -131,7 +133,10 @@ def test_an_error_of_any_shape_is_read(name):
 
 
 PAGES = {
-    "page": (b"<html><head><style>p{}</style></head><body><h1>502</h1><p>Bad&nbsp;gateway</p></body></html>", "502 Bad gateway"),
+    "page": (
+        b"<html><head><style>p{}</style></head><body><h1>502</h1><p>Bad&nbsp;gateway</p></body></html>",
+        "502 Bad gateway",
+    ),
     "script": (b"<script>alert('x')</script>Try again<!-- hidden -->", "Try again"),
     "text": (b"upstream connect error", "upstream connect error"),
     "nothing": (b"", "status 502"),
@@ -173,11 +178,17 @@ def test_a_full_context_is_said_in_anthropics_words(error):
 
 
 def test_anthropics_words_are_not_said_twice():
-    assert DIALECT.read_error(400, encode({"error": {"message": "prompt is too long: 9 > 8"}})).message == "prompt is too long: 9 > 8"
+    assert (
+        DIALECT.read_error(400, encode({"error": {"message": "prompt is too long: 9 > 8"}})).message
+        == "prompt is too long: 9 > 8"
+    )
 
 
 def test_a_spent_quota_is_a_rate_limit_whatever_the_status():
-    assert DIALECT.read_error(403, encode({"error": {"message": "m", "code": "insufficient_quota"}})).kind == "rate_limit_error"
+    assert (
+        DIALECT.read_error(403, encode({"error": {"message": "m", "code": "insufficient_quota"}})).kind
+        == "rate_limit_error"
+    )
 
 
 STREAM_ERRORS = {

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.dialects.openai_chat.samples import blocks, read
 
 from lockgate.errors import InvalidRequest
+from tests.unit.dialects.openai_chat.samples import blocks, read
 
 CACHE = {"type": "ephemeral", "ttl": "1h"}
 THINKING = {"type": "thinking", "thinking": "hm", "signature": "sig"}
@@ -59,7 +59,10 @@ CASES = {
     ),
     "redacted thinking": ({"content_blocks": [REDACTED]}, [{"_": "RedactedThinkingBlock", "data": "enc"}]),
     "what a server did": ({"content_blocks": [SEARCH, FOUND]}, [opaque(SEARCH), opaque(FOUND)]),
-    "a block of next year": ({"content_blocks": [{"type": "hologram", "z": 1}]}, [opaque({"type": "hologram", "z": 1})]),
+    "a block of next year": (
+        {"content_blocks": [{"type": "hologram", "z": 1}]},
+        [opaque({"type": "hologram", "z": 1})],
+    ),
     "empty text among blocks": ({"content_blocks": [{"type": "text", "text": ""}, THINKING]}, [thought()]),
     "text with citations": (
         {"content_blocks": [{"type": "text", "text": "x", "citations": [{"type": "c"}]}]},
@@ -122,9 +125,10 @@ CASES = {
     ),
     "the same id twice": ({"tool_calls": [call("a"), call("a")]}, [use("a"), use("a")]),
     "reasoning of others": ({"content": "x", "reasoning_content": "secret", "reasoning": "secret"}, [text("x")]),
-    "LiteLLM's thinking": ({"content": "x", "thinking_blocks": [THINKING, REDACTED]}, [
-        thought(), {"_": "RedactedThinkingBlock", "data": "enc"}, text("x")
-    ]),
+    "LiteLLM's thinking": (
+        {"content": "x", "thinking_blocks": [THINKING, REDACTED]},
+        [thought(), {"_": "RedactedThinkingBlock", "data": "enc"}, text("x")],
+    ),
     "LiteLLM's thinking beside blocks of thinking": (
         {"content_blocks": [THINKING], "thinking_blocks": [{**THINKING, "thinking": "again"}]},
         [thought()],
@@ -263,8 +267,10 @@ REFUSED = {
     "a block that is no object": ({"content_blocks": [THINKING, "x"]}, "content_blocks[1]"),
     "a block with a bad key": ({"content_blocks": [{"type": "thinking", "thinking": 1}]}, "content_blocks[0].thinking"),
     "a part that cannot be read": ({"content": [{"type": "input_audio"}]}, "content[0].type"),
-    "LiteLLM's thinking": ({"content": "x", "thinking_blocks": [{"type": "thinking", "thinking": 1}]},
-                           "thinking_blocks[0].thinking"),
+    "LiteLLM's thinking": (
+        {"content": "x", "thinking_blocks": [{"type": "thinking", "thinking": 1}]},
+        "thinking_blocks[0].thinking",
+    ),
 }
 
 

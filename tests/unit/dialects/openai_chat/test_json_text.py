@@ -50,7 +50,12 @@ def test_a_wrong_type_has_its_path(body, path):
 
 @pytest.mark.parametrize(
     ("body", "where"),
-    [(b'{"inner" 1}', "(byte 9)"), (b'{"inner":{"a":1}', "(byte 16)"), (b"", "empty"), (b'{"inner":{"a":1}} x', "trailing characters (byte ")],
+    [
+        (b'{"inner" 1}', "(byte 9)"),
+        (b'{"inner":{"a":1}', "(byte 16)"),
+        (b"", "empty"),
+        (b'{"inner":{"a":1}} x', "trailing characters (byte "),
+    ],
 )
 def test_malformed_json_has_its_byte(body, where):
     with pytest.raises(InvalidRequest) as caught:
@@ -100,13 +105,23 @@ def test_a_string_is_written_in_ascii(text):
 
 @pytest.mark.parametrize(
     ("text", "is_object"),
-    [("{}", True), (' {"a":[1]} \n', True), ("", False), ("[]", False), ('{"a":', False), ("{}{}", False), ("1", False)],
+    [
+        ("{}", True),
+        (' {"a":[1]} \n', True),
+        ("", False),
+        ("[]", False),
+        ('{"a":', False),
+        ("{}{}", False),
+        ("1", False),
+    ],
 )
 def test_an_object_is_told_from_its_beginning(text, is_object):
     assert json_text.is_object_text(text) is is_object
 
 
-@pytest.mark.parametrize(("raw", "text"), [(b'"x"', "x"), (b"null", None), (b"1", None), (b"", None), (b'"\\ud800"', "\ufffd")])
+@pytest.mark.parametrize(
+    ("raw", "text"), [(b'"x"', "x"), (b"null", None), (b"1", None), (b"", None), (b'"\\ud800"', "\ufffd")]
+)
 def test_only_a_string_has_text(raw, text):
     assert json_text.text_of(Raw(raw)) == text
 

@@ -104,7 +104,12 @@ def test_addresses_are_told_apart(url, is_web, is_pdf):
 
 @pytest.mark.parametrize(
     ("spelling", "usual"),
-    [("image/JPG", "image/jpeg"), ("application/pdf; x=1", "application/pdf"), ("", ""), (" text/plain ", "text/plain")],
+    [
+        ("image/JPG", "image/jpeg"),
+        ("application/pdf; x=1", "application/pdf"),
+        ("", ""),
+        (" text/plain ", "text/plain"),
+    ],
 )
 def test_media_types_have_one_spelling(spelling, usual):
     assert media.same_type(spelling) == usual

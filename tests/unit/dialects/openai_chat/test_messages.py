@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.dialects.openai_chat.samples import USER, blocks, read, shape
 
 from lockgate.errors import InvalidRequest
+from tests.unit.dialects.openai_chat.samples import USER, blocks, read, shape
 
 CACHE = {"type": "ephemeral", "ttl": "1h"}
 

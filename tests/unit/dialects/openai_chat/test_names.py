@@ -14,7 +14,8 @@ ALLOWED = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 @pytest.mark.parametrize(
-    ("name", "sent"), [("get_weather", "get_weather"), ("get weather", "get_weather"), ("a.b/c", "a_b_c"), ("x" * 64, "x" * 64)]
+    ("name", "sent"),
+    [("get_weather", "get_weather"), ("get weather", "get_weather"), ("a.b/c", "a_b_c"), ("x" * 64, "x" * 64)],
 )
 def test_a_name_is_changed_only_where_it_must_be(name, sent):
     names = ToolNames([name])

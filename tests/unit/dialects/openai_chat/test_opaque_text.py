@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.dialects.openai_chat.samples import raw
 
 from lockgate.core.chat import OpaqueBlock
 from lockgate.dialects.openai_chat.opaque_text import source_line, text_of_block
+from tests.unit.dialects.openai_chat.samples import raw
 
 TEXTS = {
     "tool reference": ({"type": "tool_reference", "tool_name": "f"}, "Tool available: f"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 
 import pytest
-from tests.unit.dialects.openai_chat.samples import blocks, parts, raw, read
 
 from lockgate.dialects.openai_chat.parts import Reading, read_parts
 from lockgate.errors import InvalidRequest
+from tests.unit.dialects.openai_chat.samples import blocks, parts, raw, read
 
 PNG = "iVBORw0K"
 PDF = base64.b64encode(b"%PDF-1.4").decode()
@@ -190,7 +190,9 @@ def test_a_file_of_any_kind_goes_into_the_container_when_code_can_run():
 
 def test_empty_text_is_left_out_unless_it_carries_a_marker():
     assert parts({"type": "text", "text": ""}) == []
-    assert parts({"type": "text", "text": "", "cache_control": CACHE}) == [{"_": "TextBlock", "text": "", "cache": CACHE}]
+    assert parts({"type": "text", "text": "", "cache_control": CACHE}) == [
+        {"_": "TextBlock", "text": "", "cache": CACHE}
+    ]
 
 
 REFUSED = {

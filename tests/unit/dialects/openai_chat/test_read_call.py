@@ -7,11 +7,11 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.dialects.openai_chat.samples import USER, encode, read, shape
 
 from lockgate.core.chat import Call
 from lockgate.dialects.openai_chat import DIALECT
 from lockgate.errors import InvalidRequest
+from tests.unit.dialects.openai_chat.samples import USER, encode, read, shape
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "$defs": {"x": {}}}
 
@@ -58,7 +58,7 @@ CASES = {
     "reasoning": ({"reasoning": {"effort": "low", "summary": "auto"}}, {"effort": "low"}),
     "effort of output_config": (
         {"reasoning_effort": "high", "output_config": {"effort": "max"}},
-        {"effort": "max"},
+        {"effort": "max", "native": {"output_config": {"effort": "max"}}},
     ),
     "thinking": (
         {"thinking": {"type": "enabled", "budget_tokens": 2000}},
@@ -81,16 +81,39 @@ CASES = {
             "response_format": {"type": "json_object"},
             "output_config": {"format": {"type": "json_schema", "schema": SCHEMA}},
         },
-        {"output": output(kind="json_schema", schema=SCHEMA)},
+        {
+            "output": output(kind="json_schema", schema=SCHEMA),
+            "native": {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}},
+        },
     ),
     "the old output_format": (
         {"output_format": {"type": "json_schema", "schema": SCHEMA}},
-        {"output": output(kind="json_schema", schema=SCHEMA)},
+        {
+            "output": output(kind="json_schema", schema=SCHEMA),
+            "native": {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}},
+        },
+    ),
+    "the old output_format beside an effort": (
+        {"output_format": {"type": "json_schema", "schema": SCHEMA}, "output_config": {"effort": "low"}},
+        {
+            "output": output(kind="json_schema", schema=SCHEMA),
+            "effort": "low",
+            "native": {"output_config": {"effort": "low", "format": {"type": "json_schema", "schema": SCHEMA}}},
+        },
+    ),
+    "a format beside output_config": (
+        {"response_format": {"type": "json_object"}, "output_config": {"effort": "low"}},
+        {
+            "output": output(kind="json_object"),
+            "effort": "low",
+            "native": {"output_config": {"effort": "low"}},
+        },
     ),
     "the rest of output_config": (
-        {"output_config": {"effort": "low", "task_budget": {"total": 1}}},
+        {"output_config": {"task_budget": {"total": 1}}, "reasoning_effort": "low"},
         {"effort": "low", "native": {"output_config": {"task_budget": {"total": 1}}}},
     ),
+    "null output_config": ({"output_config": None, "output_format": None}, {}),
     "betas": (
         {"anthropic_beta": "a, b", "betas": ["b", "c"]},
         {"betas": ["a", "b", "c"]},
@@ -196,6 +219,7 @@ REFUSED = {
     "format of an unknown type": ({"response_format": {"type": "yaml"}}, "response_format.type"),
     "schema that is missing": ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
     "format in output_config": ({"output_config": {"format": {"type": "x"}}}, "output_config.format.type"),
+    "the old output_format": ({"output_format": {"type": "x"}}, "output_format.type"),
     "output_config that is text": ({"output_config": "x"}, "output_config"),
     "unknown effort": ({"reasoning_effort": "heroic"}, "reasoning_effort"),
     "unknown effort in reasoning": ({"reasoning": {"effort": "heroic"}}, "reasoning.effort"),
@@ -255,7 +279,7 @@ NAMES = st.sampled_from(
 )
 PART = st.fixed_dictionaries(
     {"type": st.sampled_from(["text", "image_url", "file", "tool_use", "thinking", "image", "x"])},
-    optional={name: JSON for name in ("text", "image_url", "file", "id", "input", "index", "source", "cache_control")},
+    optional=dict.fromkeys(("text", "image_url", "file", "id", "input", "index", "source", "cache_control"), JSON),
 )
 MESSAGE = st.fixed_dictionaries(
     {"role": st.sampled_from(["user", "assistant", "tool", "system"])},

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from tests.unit.dialects.openai_chat.samples import encode
 
 from lockgate.dialects.openai_chat.reasoning import read_content, read_reasoning
 from lockgate.dialects.openai_chat.wire import Delta
+from tests.unit.dialects.openai_chat.samples import encode
 
 CASES = {
     "nothing": ({}, "", ""),

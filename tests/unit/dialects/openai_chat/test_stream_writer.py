@@ -7,8 +7,6 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.dialects.openai_chat.replies import CITATION, FOUND, REPLIES, reply, stream_of, text, use
-from tests.unit.dialects.openai_chat.samples import assemble, deltas, events, listen, raw, shape, speak, view
 
 from lockgate.core.chat import OpaqueBlock, TextBlock, ThinkingBlock, ToolUseBlock, Usage
 from lockgate.core.chunk import (
@@ -26,6 +24,8 @@ from lockgate.core.chunk import (
 from lockgate.dialects import EMPTY_OBJECT
 from lockgate.dialects.openai_chat import DIALECT
 from lockgate.errors import Broken, Draining, Rejected, StreamCut, TimedOut
+from tests.unit.dialects.openai_chat.replies import CITATION, FOUND, REPLIES, reply, stream_of, text, use
+from tests.unit.dialects.openai_chat.samples import assemble, deltas, events, listen, raw, shape, speak, view
 
 
 def test_a_text_stream_byte_for_byte():
@@ -37,7 +37,9 @@ def test_a_text_stream_byte_for_byte():
         Finish("end_turn", usage=Usage(output=2)),
         Done(),
     ]
-    head = '{"id":"msg_1","object":"chat.completion.chunk","created":1767225600,"model":"claude-x","provider":"anthropic",'
+    head = (
+        '{"id":"msg_1","object":"chat.completion.chunk","created":1767225600,"model":"claude-x","provider":"anthropic",'
+    )
     tail = ',"logprobs":null,"finish_reason":null}]}'
     assert speak(chunks).decode() == (
         f'data: {head}"choices":[{{"index":0,"delta":{{"role":"assistant","content":""}}{tail}\n\n'
@@ -241,7 +243,13 @@ def test_pings_and_empty_deltas_are_not_shown():
 
 
 def test_a_providers_error_ends_the_stream_without_a_terminator():
-    chunks = [Start("m", "m"), TextDelta(0, "x"), StreamError("overloaded_error", "Overloaded"), Finish("end_turn"), Done()]
+    chunks = [
+        Start("m", "m"),
+        TextDelta(0, "x"),
+        StreamError("overloaded_error", "Overloaded"),
+        Finish("end_turn"),
+        Done(),
+    ]
     stream = speak(chunks)
     assert events(stream)[-1] == {
         "error": {"message": "anthropic error: Overloaded", "type": "overloaded_error", "param": None, "code": None},

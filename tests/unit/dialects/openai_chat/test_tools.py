@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.dialects.openai_chat.samples import read, shape
 
 from lockgate.errors import InvalidRequest
+from tests.unit.dialects.openai_chat.samples import read, shape
 
 CACHE = {"type": "ephemeral", "ttl": "1h"}
 SCHEMA = {
@@ -45,7 +45,11 @@ CASES = {
         {"_": "FunctionTool", "name": "f", "cache": CACHE},
     ),
     "function with options": (
-        {**function("f", defer_loading=True, input_examples=[1]), "allowed_callers": ["x"], "eager_input_streaming": True},
+        {
+            **function("f", defer_loading=True, input_examples=[1]),
+            "allowed_callers": ["x"],
+            "eager_input_streaming": True,
+        },
         {
             "_": "FunctionTool",
             "name": "f",
@@ -271,7 +275,9 @@ def test_a_choice_is_read(name):
     assert (None if choice is None else shape(choice)) == (None if found is None else {"_": "ToolChoice", **found})
 
 
-@pytest.mark.parametrize(("choice", "kept"), [("auto", None), ("required", None), ("none", {"_": "ToolChoice", "mode": "none"})])
+@pytest.mark.parametrize(
+    ("choice", "kept"), [("auto", None), ("required", None), ("none", {"_": "ToolChoice", "mode": "none"})]
+)
 def test_without_tools_only_none_is_a_choice(choice, kept):
     for fields in ({}, {"tools": []}):
         found = read(tool_choice=choice, parallel_tool_calls=False, **fields).tool_choice

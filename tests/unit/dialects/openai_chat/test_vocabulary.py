@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.dialects.openai_chat.samples import raw, shape
 
 from lockgate.core.chat import Usage
 from lockgate.dialects.openai_chat.vocabulary import finish_reason, read_usage, stop_reason, write_tier, write_usage
+from tests.unit.dialects.openai_chat.samples import raw, shape
 
 FINISH = {
     "end_turn": "stop",
@@ -70,7 +70,13 @@ def test_a_providers_word_is_read(finish):
 
 @pytest.mark.parametrize(
     ("finish", "stop"),
-    [("stop", "tool_use"), (None, "tool_use"), ("tool_calls", "tool_use"), ("length", "max_tokens"), ("safety", "refusal")],
+    [
+        ("stop", "tool_use"),
+        (None, "tool_use"),
+        ("tool_calls", "tool_use"),
+        ("length", "max_tokens"),
+        ("safety", "refusal"),
+    ],
 )
 def test_a_tool_call_counts_whatever_the_provider_says(finish, stop):
     assert stop_reason(finish, has_tool=True) == stop

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.unit.dialects.openai_chat.samples import FACTS, raw, read, target, write
 
 from lockgate.catalog import ModelFacts
 from lockgate.core.chat import (
@@ -20,6 +19,7 @@ from lockgate.core.chat import (
 from lockgate.dialects.openai_chat import DIALECT
 from lockgate.dialects.openai_chat.write_call import is_strict_schema
 from lockgate.errors import Unsupported
+from tests.unit.dialects.openai_chat.samples import raw, read, target, write
 
 SCHEMA = {"type": "object", "properties": {"c": {"type": "string"}}, "required": ["c"], "additionalProperties": False}
 F = FunctionTool(name="f", description="d", schema=raw(SCHEMA))
@@ -94,6 +94,10 @@ FIELDS = {
         },
     ),
     "effort": ({"effort": "low"}, {"reasoning_effort": "low"}),
+    "effort that is Anthropic's": (
+        {"effort": "low", "native": {"output_config": raw({"effort": "low"})}},
+        {"reasoning_effort": "low"},
+    ),
     "no effort": ({"effort": "none"}, {"reasoning_effort": "none"}),
     "tier": ({"service_tier": "flex"}, {"service_tier": "flex"}),
     "the usual tier": ({"service_tier": "auto"}, {}),
@@ -123,6 +127,10 @@ DROPPED = {
     "betas": ({"betas": ("a",)}, ("anthropic_beta",)),
     "unknown": ({"unknown": ("seed", "n")}, ("seed", "n")),
     "native": ({"native": {"speed": raw("fast"), "container": raw("c")}}, ("speed", "container")),
+    "the rest of output_config": (
+        {"native": {"output_config": raw({"effort": "low", "task_budget": {}})}},
+        ("output_config",),
+    ),
     "tier": ({"service_tier": "standard_only"}, ("service_tier",)),
     "tool": ({"tools": (F, SEARCH)}, ("tools[1]",)),
     "tool option": (
@@ -165,10 +173,46 @@ def test_a_long_user_is_hashed_and_always_alike():
     assert notes(user="u" * 200)[1] == ("user: hashed, it is too long for this target",)
 
 
-@pytest.mark.parametrize(("effort", "sent"), [("xhigh", "xhigh"), ("max", "xhigh"), ("high", "high")])
-def test_the_highest_effort_depends_on_the_model(effort, sent):
-    facts = ModelFacts(family="gpt", max_output=1, effort=(*FACTS.effort, "xhigh"))
-    assert write(call(effort=effort), facts=facts)["reasoning_effort"] == sent
+ALL = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+EFFORTS = [
+    ("max", ALL, "max"),
+    ("max", ("low", "high", "xhigh"), "xhigh"),
+    ("xhigh", ("low", "high", "max"), "high"),
+    ("minimal", ("low", "medium"), "low"),
+    ("minimal", ("none", "low"), "none"),
+    ("none", ("minimal", "low"), "minimal"),
+    ("high", ("low",), "low"),
+    ("high", (), None),
+    ("none", (), None),
+    ("heroic", ("low",), "heroic"),
+]
+
+
+@pytest.mark.parametrize(("asked", "known", "sent"), EFFORTS)
+def test_an_effort_is_one_that_the_model_knows(asked, known, sent):
+    facts = ModelFacts(family="gpt", max_output=1, effort=known)
+    assert write(call(effort=asked), facts=facts).get("reasoning_effort") == sent
+    written = DIALECT.write_call(call(effort=asked), target(facts=facts))
+    assert bool(written.adjusted) is (sent not in (None, asked))
+    assert written.dropped == (("reasoning_effort",) if sent is None and asked != "none" else ())
+
+
+SAMPLING = [
+    ("none", {"temperature": 0.5, "top_p": 0.9}, {}, ("temperature", "top_p")),
+    ("none", {"temperature": 1.0, "top_p": 1.0}, {}, ()),
+    ("one", {"temperature": 0.5, "top_p": 0.9}, {"temperature": 0.5}, ("top_p",)),
+    ("one", {"top_p": 0.9}, {"top_p": 0.9}, ()),
+]
+
+
+@pytest.mark.parametrize(("sampling", "fields", "sent", "dropped"), SAMPLING)
+def test_sampling_is_left_out_where_the_model_refuses_it(sampling, fields, sent, dropped):
+    written = DIALECT.write_call(
+        call(**fields), target(facts=ModelFacts(family="gpt", max_output=1, sampling=sampling))
+    )
+    body = json.loads(written.body)
+    assert {key: value for key, value in body.items() if key not in BASE} == sent
+    assert written.dropped == dropped
 
 
 REFUSED = ("compaction", "thread", "billing_policy")
@@ -179,6 +223,7 @@ def test_what_changes_the_answer_or_who_pays_is_refused(name):
     with pytest.raises(Unsupported) as caught:
         write(call(native={name: raw({})}))
     assert caught.value.path == name
+    assert caught.value.wire_code == ("thread_unsupported_request" if name == "thread" else None)
 
 
 CHOICES = {
@@ -221,7 +266,10 @@ def test_a_choice_of_a_dropped_tool_becomes_auto():
 def test_names_that_openai_refuses_are_mapped_and_restored():
     long = "x" * 80
     written = DIALECT.write_call(
-        call(tools=(FunctionTool(name="my tool"), FunctionTool(name=long)), tool_choice=ToolChoice(mode="tool", name=long)),
+        call(
+            tools=(FunctionTool(name="my tool"), FunctionTool(name=long)),
+            tool_choice=ToolChoice(mode="tool", name=long),
+        ),
         target(),
     )
     body = json.loads(written.body)
@@ -272,8 +320,15 @@ def test_a_schema_keeps_its_key_order():
 def test_a_call_that_is_written_reads_as_it_was(fields):
     messages = [
         {"role": "system", "content": "s"},
-        {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": "https://e.org"}}]},
-        {"role": "assistant", "content": "x", "tool_calls": [{"id": "t", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}}]},
+        {
+            "role": "user",
+            "content": [{"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": "https://e.org"}}],
+        },
+        {
+            "role": "assistant",
+            "content": "x",
+            "tool_calls": [{"id": "t", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}}],
+        },
         {"role": "tool", "tool_call_id": "t", "content": "1"},
         {"role": "user", "content": "go on"},
     ]

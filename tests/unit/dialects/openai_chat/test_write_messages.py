@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from msgspec import structs
-from tests.unit.dialects.openai_chat.samples import raw, target, write
 
 from lockgate.core.chat import (
     Base64Source,
@@ -24,6 +23,7 @@ from lockgate.core.chat import (
 )
 from lockgate.dialects.openai_chat import DIALECT
 from lockgate.errors import Unsupported
+from tests.unit.dialects.openai_chat.samples import raw, target, write
 
 IMAGE = ImageBlock(source=Base64Source(media_type="image/png", data="AAAA"))
 IMAGE_PART = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
@@ -158,7 +158,9 @@ def test_results_come_before_everything_else_of_their_turn():
 
 
 def test_results_are_brought_to_their_calls_over_other_turns():
-    found = messages(("a", use("a")), ("s", text("note")), ("u", text("wait")), ("u", result("a", "1")), ("a", text("x")))
+    found = messages(
+        ("a", use("a")), ("s", text("note")), ("u", text("wait")), ("u", result("a", "1")), ("a", text("x"))
+    )
     assert [message["role"] for message in found] == ["assistant", "tool", "system", "user", "assistant"]
 
 
@@ -178,7 +180,9 @@ def test_a_result_without_a_call_becomes_the_users_words():
 def test_an_id_used_twice_is_answered_in_its_own_turn():
     turns = (("a", use("a")), ("u", result("a", "1")), ("a", use("a")), ("u", result("a", "2")))
     assert [message["content"] for message in messages(*turns) if message["role"] == "tool"] == ["1", "2"]
-    assert [m["content"] for m in messages(("a", use("a"), use("a")), ("u", result("a", "1"), result("a", "2")))[1:]] == [
+    assert [
+        m["content"] for m in messages(("a", use("a"), use("a")), ("u", result("a", "1"), result("a", "2")))[1:]
+    ] == [
         "1",
         "2",
     ]

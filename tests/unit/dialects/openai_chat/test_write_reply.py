@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.unit.dialects.openai_chat.replies import CITATION, FOUND, REPLIES, SEARCH, THINKING, reply, text, use
-from tests.unit.dialects.openai_chat.samples import raw, shape, view
 
 from lockgate.core.chat import TextBlock, ToolUseBlock, Usage
 from lockgate.dialects import ReplyRules
 from lockgate.dialects.openai_chat import DIALECT
 from lockgate.dialects.openai_chat.write_reply import fallback_id, toolset_name
+from tests.unit.dialects.openai_chat.replies import CITATION, FOUND, REPLIES, SEARCH, THINKING, reply, text, use
+from tests.unit.dialects.openai_chat.samples import raw, shape, view
 
 
 def write(whole, **fields):
@@ -48,7 +48,9 @@ def test_the_envelope_is_openais_with_the_provider():
 
 
 def test_a_reply_without_an_id_gets_one():
-    assert write(reply(text("x")).__class__(id="", model="m", content=(), stop_reason=None))["id"] == fallback_id(view())
+    assert write(reply(text("x")).__class__(id="", model="m", content=(), stop_reason=None))["id"] == fallback_id(
+        view()
+    )
 
 
 def test_texts_are_joined_without_a_separator():

@@ -2,11 +2,10 @@
 
 import importlib
 import pkgutil
-from typing import get_origin, get_type_hints
+from typing import Required, get_origin, get_type_hints
 
 import anthropic.types
 import pytest
-from typing_extensions import Required
 
 from lockgate.simulator.anthropic import shapes
 from lockgate.simulator.anthropic.betas import KNOWN_BETAS
@@ -18,7 +17,7 @@ HEADERS = {"betas", "user_profile_id", "workspace_id"}
 # Taken by the API beside what the SDK's types say: fields of the older API version, and what answers bring back.
 BEYOND = {
     "MessageCreateParamsBase": {"temperature", "top_p", "top_k", "stream", "output_format"},
-    "MessageCountTokensParams": {"context_management", "mcp_servers", "output_format"},
+    "MessageCountTokensParams": {"output_format"},
     "CitationCharLocationParam": {"file_id"},
     "CitationPageLocationParam": {"file_id"},
     "CitationContentBlockLocationParam": {"file_id"},
@@ -57,7 +56,7 @@ def sdk_types():
     found = {}
     for package in (anthropic.types, importlib.import_module("anthropic.types.beta")):
         for module in pkgutil.iter_modules(package.__path__):
-            if module.name == "messages":
+            if module.ispkg:
                 continue
             for name, value in vars(importlib.import_module(f"{package.__name__}.{module.name}")).items():
                 if hasattr(value, "__required_keys__"):
@@ -69,12 +68,19 @@ OURS = all_shapes()
 SDK = sdk_types()
 
 
+def find(name):
+    """Return the general and the beta type of the SDK for one of our shapes."""
+    if name.startswith("Message"):
+        return SDK[True][name], SDK[False][name]
+    beta = SDK[False].get(f"Beta{name}")
+    # Some names stand for other things outside of the beta types: those of the tables are the beta ones.
+    general = None if name == "ThreadCreateParams" else SDK[True].get(name)
+    return general, beta
+
+
 @pytest.mark.parametrize("name", sorted(OURS))
 def test_each_shape_has_the_fields_of_the_sdk(name):
-    general = SDK[True].get(name)
-    beta = SDK[False].get(f"Beta{name}") or (
-        SDK[False].get("MessageCreateParamsBase") if general and "Base" in name else None
-    )
+    general, beta = find(name)
     assert general or beta, "the SDK has no such type"
     known = set(general.__annotations__ if general else ()) | set(beta.__annotations__ if beta else ())
     ours = set(OURS[name].fields)
@@ -92,7 +98,7 @@ def required_keys(source):
 
 @pytest.mark.parametrize("name", sorted(OURS))
 def test_each_shape_requires_what_the_sdk_requires(name):
-    source = SDK[True].get(name) or SDK[False].get(f"Beta{name}")
+    source = next(filter(None, find(name)))
     loosened = {"SystemMessageParam": {"content"}}.get(name, set())
     assert set(OURS[name].required) == required_keys(source) - loosened
 

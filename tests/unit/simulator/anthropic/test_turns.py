@@ -213,7 +213,10 @@ def test_a_tool_loop_must_start_with_its_thinking():
     refused = ask(messages=messages, **more, thinking=ENABLED)
     assert "messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `text`." in refused.message
     assert ask(messages=messages, **more).status == 200
-    assert ask(messages=[*messages, *talk("y")], **more, thinking=ENABLED).status == 200
+    assert (
+        ask(messages=[*messages, {"role": "assistant", "content": "y"}, *user("z")], **more, thinking=ENABLED).status
+        == 200
+    )
 
 
 def test_a_redacted_block_comes_back_too():

@@ -1,0 +1,51 @@
+"""Writes the pages of docs/reference that come from code: python -m tools.docs [--check]
+
+Each page is a function of what exists: errors, settings, providers, commands. Nobody edits those pages by hand.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from tools.docs_cli import cli_page
+from tools.docs_config import configuration_page
+from tools.docs_errors import errors_page
+from tools.docs_providers import providers_page
+from tools.files import ROOT
+
+PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": cli_page,
+    "configuration.md": configuration_page,
+    "errors.md": errors_page,
+    "providers.md": providers_page,
+}
+
+
+def rendered(name: str) -> str:
+    """Return a page as it should be."""
+    mark = "<!-- Written by `make docs` from the code. Change the docstrings there, not this page. -->\n"
+    return mark + PAGES[name]().rstrip() + "\n"
+
+
+def main() -> int:
+    """Write the pages, or with --check only tell which ones are stale."""
+    is_check = "--check" in sys.argv[1:]
+    stale = 0
+    for name in PAGES:
+        path = ROOT / "docs" / "reference" / name
+        text = rendered(name)
+        if path.exists() and path.read_text() == text:
+            continue
+        stale += 1
+        if is_check:
+            print(f"docs/reference/{name} is stale: run make docs")
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            print(f"wrote docs/reference/{name}")
+    return 1 if is_check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

