@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import ipaddress
 import os
 import sys
@@ -76,3 +77,13 @@ def no_outside_settings():
         for name in (*OUTSIDE_KEYS, *proxies, *(name.lower() for name in proxies), *mine):
             patch.delenv(name, raising=False)
         yield
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say what was left out and why, one line for each kind of reason."""
+    reasons = [report.longrepr[2].removeprefix("Skipped: ") for report in terminalreporter.getreports("skipped")]
+    kinds = collections.Counter(reason.partition(": ")[0] for reason in reasons)
+    for kind, count in kinds.most_common():
+        example = next(reason for reason in reasons if reason.startswith(kind))
+        more = "" if count == 1 else f" (and {count - 1} more)"
+        terminalreporter.write_line(f"left out: {example}{more}")

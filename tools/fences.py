@@ -37,7 +37,7 @@ def shell_lines(fence: Fence) -> Iterator[str]:
     """Yield the commands of a shell block, without comments; continued lines and open quotes are joined."""
     command = ""
     for line in fence.text.replace("\\\n", " ").splitlines():
-        command = f"{command}\n{line}" if command else line.strip()
+        command = f"{command}\n{line}" if command else line.strip().removeprefix("$ ")
         try:
             words = shlex.split(command, comments=True)
         except ValueError:

@@ -19,6 +19,9 @@ UNTESTED: dict[str, str] = {}
 # Unit tests that mirror no single module, each with the reason. This list may only shrink.
 HOMELESS: dict[str, str] = {}
 
+# Names of tests that are about a package as a whole, each with what they hold.
+THEMES = {"traps": "bugs that other gateways had, across the modules of a package"}
+
 
 def has_behaviour(path: Path) -> bool:
     """Tell whether a module defines a function that does something; protocols and data do not."""
@@ -55,6 +58,9 @@ def homes_of(test: str) -> list[str]:
 
 def home_of(test: str) -> str | None:
     """Return the module or package that a unit test belongs to."""
+    folder, _, name = test.rpartition("/")
+    if name in THEMES:
+        return folder
     for home in homes_of(test):
         if (PACKAGE / f"{home}.py").is_file() or (PACKAGE / home / "__init__.py").is_file():
             return home

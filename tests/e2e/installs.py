@@ -35,6 +35,10 @@ ENVIRONMENT = dict(os.environ)
 Say = Callable[[str], None]
 
 
+unreachable: dict[Path, str] = {}
+"""What npm said of each folder that could not be installed."""
+
+
 class RegistryUnreachable(Exception):
     """The npm registry does not answer."""
 
@@ -99,14 +103,16 @@ def install_npm(source: Path, node: Path, say: Say) -> Path:
 
 
 def npm_or_skip(source: Path, node: Path, say: Say) -> Path:
-    """Install, or skip the test when the registry is out of reach; in CI that is a failure."""
-    try:
-        return install_npm(source, node, say)
-    except RegistryUnreachable as error:
-        reason = "the npm registry cannot be reached, so the JavaScript SDKs cannot be installed"
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{reason}:\n{error}")
-        pytest.skip(reason)
+    """Install, or skip the test when the registry is out of reach; in CI that is a failure. It is tried once."""
+    if source not in unreachable:
+        try:
+            return install_npm(source, node, say)
+        except RegistryUnreachable as error:
+            unreachable[source] = str(error)
+    reason = "the npm registry cannot be reached, so the JavaScript SDKs cannot be installed"
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{reason}:\n{unreachable[source]}")
+    pytest.skip(reason)
 
 
 def install_python(requirements: Path, say: Say) -> Path:

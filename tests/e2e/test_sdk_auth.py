@@ -339,6 +339,28 @@ def test_first_source_of_a_provider_wins(route: Route, stream: bool, http: httpx
     assert_only_its_own_credential(seen, route.vendor, route.credential)
 
 
+@pytest.mark.parametrize("name", ["python-newest", "javascript-newest"])
+def test_portkey_sdks_own_options_choose_the_provider(
+    name: str, client_named: Callable[[str], Client], gateway: Server, upstream: Recorder
+) -> None:
+    """The JavaScript SDK spells options in camel case and sends ``Authorization`` without a scheme."""
+    is_python = name.startswith("python")
+    virtual_key, custom_host = ("virtual_key", "custom_host") if is_python else ("virtualKey", "customHost")
+    own_key = f"Bearer {USER_KEY}" if is_python else USER_KEY
+    options: list[tuple[dict[str, str], str, str]] = [
+        ({"provider": "@rec-anthropic"}, "anthropic", UPSTREAM_KEY),
+        ({virtual_key: "rec-openai"}, "openai", UPSTREAM_KEY),
+        ({"provider": "anthropic", "Authorization": own_key, custom_host: upstream.url}, "anthropic", USER_KEY),
+    ]
+    common = {"sdk": "portkey", "origin": gateway.url, "model": "m", "api_key": GATEWAY_KEY}
+    outcomes = client_named(name).drive(
+        [common | {"id": str(number), "options": given} for number, (given, _, _) in enumerate(options)]
+    )
+    assert [outcome["error"] for outcome in outcomes] == [None] * len(options)
+    for seen, (_, vendor, credential) in zip(upstream.seen, options, strict=True):
+        assert_only_its_own_credential(seen, vendor, credential)
+
+
 def test_legacy_proxy_mode_names_a_raw_provider(http: httpx.Client, upstream: Recorder) -> None:
     """Row 9, the last resort."""
     headers = {"x-portkey-mode": "proxy openai", "authorization": f"Bearer {USER_KEY}"}

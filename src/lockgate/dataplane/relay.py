@@ -17,7 +17,7 @@ from lockgate.core.sse import EventBoundary
 from lockgate.dataplane.encoding import decoder_for
 from lockgate.dataplane.headers import header_in
 from lockgate.dialects import Dialect, StreamReader, StreamWriter, Summary, View
-from lockgate.errors import Malformed, Rejected, StreamCut, UpstreamError
+from lockgate.errors import Broken, Malformed, Rejected, StreamCut, UpstreamError
 from lockgate.ports import UpstreamResponse
 
 if TYPE_CHECKING:
@@ -200,6 +200,9 @@ def _latest(old: Usage, new: Usage) -> Usage:
 
 async def _break_off(exchange: Exchange, writer: StreamWriter, error: UpstreamError) -> None:
     """End the stream with an error in the client's dialect, or with a status when nothing was sent yet."""
+    if type(error) is Broken:
+        # to a client a connection that broke and one that ended too early are the same: the stream is incomplete
+        error = StreamCut(error.message)
     if not exchange.client.has_started:
         raise error
     exchange.ledger.fail(error)

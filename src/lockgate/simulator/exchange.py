@@ -19,6 +19,7 @@ Send = Callable[[Message], Awaitable[None]]
 TRANSPORT_EXTENSION = "lockgate.transport"
 """Where ``serve`` puts the connection's transport; without it a connection can be closed, but not reset."""
 
+_EVENTS_AT_ONCE = 4
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 
 
@@ -109,8 +110,10 @@ class Exchange:
             if event is None:
                 await self._gone.wait()
                 raise _ClientLeft
-            if self._entry.events_sent:
+            if delay_s and self._entry.events_sent:
                 await self._pause(delay_s)
+            elif self._entry.events_sent % _EVENTS_AT_ONCE == 0:
+                await asyncio.sleep(0)  # lets the client's leaving be noticed
             await self._write_event(event)
             self._entry.events_sent += 1
         await self._end()

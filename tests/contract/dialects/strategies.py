@@ -27,6 +27,7 @@ from lockgate.core.chat import (
 from lockgate.core.chunk import (
     BlockStart,
     BlockStop,
+    Chunk,
     CitationDelta,
     Done,
     Finish,
@@ -130,12 +131,12 @@ def pieces(draw, text):
 @st.composite
 def chunk_lists(draw, reply):
     """Say a reply in chunks, cut anywhere."""
-    chunks = [Start(reply.id, reply.model)]
+    chunks: list[Chunk] = [Start(reply.id, reply.model)]
     for index, block in enumerate(reply.content):
         match block:
             case TextBlock():
                 start = BlockStart(index, TextBlock(text=""))
-                deltas = [TextDelta(index, part) for part in pieces(draw, block.text)]
+                deltas: list[Chunk] = [TextDelta(index, part) for part in pieces(draw, block.text)]
                 deltas += [
                     CitationDelta(index, raw) for raw in msgspec.json.decode(block.citations or b"[]", type=list[Raw])
                 ]
@@ -248,7 +249,7 @@ def user_blocks(draw, limits):
     if limits.has_file_ids:
         sources.append(st.builds(lambda name: FileSource(file_id=f"file_{name}"), WORD))
     images = st.builds(lambda source: ImageBlock(source=source), st.one_of(sources))
-    return draw(st.lists(images, max_size=1)) + [draw(texts(limits))]
+    return [*draw(st.lists(images, max_size=1)), draw(texts(limits))]
 
 
 # ---- comparing

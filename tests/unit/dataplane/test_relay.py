@@ -122,15 +122,19 @@ def test_a_stream_that_is_cut_ends_in_an_error(world, path, at):
 
 @pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
 @pytest.mark.parametrize(
-    "error, kind",
-    [(Broken("the connection broke"), "api_error"), (TimedOut("silent for 5 s", phase="idle"), "timeout_error")],
+    "error, kinds, code",
+    [
+        (Broken("the connection broke"), ("stream_incomplete", "api_error"), "upstream_stream_cut"),
+        (TimedOut("silent for 5 s", phase="idle"), ("timeout_error", "timeout_error"), "upstream_timeout"),
+    ],
 )
-def test_a_connection_that_fails_in_the_middle_is_an_error_event(world, path, error, kind):
+def test_a_connection_that_fails_in_the_middle_is_an_error_event(world, path, error, kinds, code):
     world.upstream.will(stream(HEAD + BODY, error))
     answer = world.call(path, ASK)
     assert answer.is_complete
-    assert json.loads(answer.events()[-1].split("data: ", 1)[1])["error"]["type"] == kind
-    assert world.record.error == error.code
+    kind = json.loads(answer.events()[-1].split("data: ", 1)[1])["error"]["type"]
+    assert kind == kinds[path == "/v1/messages"]
+    assert world.record.error == code
     assert world.record.tokens.input == 3
 
 

@@ -400,12 +400,3 @@ class CallOut(Struct, omit_defaults=True, kw_only=True):
     service_tier: str | None = None
     speed: str | None = None
     stream: bool = False
-
-
-class ErrorOut(Struct, omit_defaults=False):
-    """``error`` of an error body."""
-
-    type: str
-    message: str
-    param: str | None
-    code: str | None

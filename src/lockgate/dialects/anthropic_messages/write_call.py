@@ -52,25 +52,21 @@ def write_call(call: Call, target: TargetInfo) -> Written:
     facts = target.facts
     notes = Notes(call.unknown)
     names = tool_names(call)
-    config = object_keys(call.native["output_config"]) if "output_config" in call.native else None
-    structure = _NO_STRUCTURE
-    if call.output is not None and not (config and "format" in config):
-        structure = decide_structure(call, call.output, facts, notes)
+    config = object_keys(call.native["output_config"]) if "output_config" in call.native else {}
+    structure = _structure(call, config, facts, notes)
     reasoning = decide_reasoning(
         call,
         facts,
         notes,
         is_strict=target.strict,
         has_forced_choice=call.tool_choice is not None and has_forced_choice(call, facts),
-        has_own_effort=bool(config and "effort" in config),
+        has_own_effort="effort" in config,
     )
     system, turns = write_turns(call, names, notes)
     tools = NO_TOOLS
     if call.tools or call.tool_choice is not None or structure.tool is not None:
         tools = write_tools(call, facts, names, notes, json_tool=structure.tool, is_thinking=reasoning.is_active)
-    for line in (structure.line, tools.line):
-        if line is not None:
-            system.append(TextOut(line))
+    system += [TextOut(line) for line in (structure.line, tools.line) if line is not None]
     sampling = _sampling(call, facts, notes, is_thinking=reasoning.is_active)
     out = CallOut(
         model=target.model,
@@ -88,16 +84,19 @@ def write_call(call: Call, target: TargetInfo) -> Written:
         stream=call.stream,
     )
     is_fast = _add_people_and_tier(out, call, facts, notes)
-    body = write_json(out)
-    if call.native:
-        body = _with_native(body, call.native, notes)
     return Written(
-        body=body,
+        body=_encode(out, call.native, notes),
         headers=_headers(call, facts, out, sampling, notes, is_fast=is_fast),
         dropped=notes.dropped,
         adjusted=notes.adjusted,
         rules=_rules(structure, names.originals),
     )
+
+
+def _structure(call: Call, config: Mapping[str, Raw], facts: ModelFacts, notes: Notes) -> Structure:
+    if call.output is None or "format" in config:
+        return _NO_STRUCTURE
+    return decide_structure(call, call.output, facts, notes)
 
 
 def _sampling(call: Call, facts: ModelFacts, notes: Notes, *, is_thinking: bool) -> Sampling:
@@ -106,17 +105,14 @@ def _sampling(call: Call, facts: ModelFacts, notes: Notes, *, is_thinking: bool)
     return decide_sampling(call, facts, notes, is_thinking=is_thinking)
 
 
-def _output_config(
-    config: dict[str, Raw] | None, reasoning: Reasoning, structure: Structure
-) -> dict[str, object] | None:
+def _output_config(config: Mapping[str, Raw], reasoning: Reasoning, structure: Structure) -> dict[str, object] | None:
     """Return the client's own object with the keys that it lacks."""
     keys: dict[str, object] = {}
     if reasoning.effort is not None:
         keys["effort"] = reasoning.effort
     if structure.format is not None:
         keys["format"] = structure.format
-    if config:
-        keys.update(config)
+    keys.update(config)
     return keys or None
 
 
@@ -133,8 +129,11 @@ def _add_people_and_tier(out: CallOut, call: Call, facts: ModelFacts, notes: Not
     return out.speed is not None or "speed" in native
 
 
-def _with_native(body: bytes, native: Mapping[str, Raw], notes: Notes) -> bytes:
-    """Add the fields that are carried by name, with the bytes they came in."""
+def _encode(out: CallOut, native: Mapping[str, Raw], notes: Notes) -> bytes:
+    """Return the body; fields that are carried by name keep the bytes they came in."""
+    body = write_json(out)
+    if not native:
+        return body
     parts = [body[:-1]]
     for name, value in native.items():
         if name not in NATIVE_FIELDS:

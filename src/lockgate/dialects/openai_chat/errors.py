@@ -58,6 +58,7 @@ _OVERFLOW_PHRASES = re.compile(
     r"maximum context length|context (length|window)[^.]{0,40}exceed|exceeds?[^.]{0,40}context"
 )
 _HIDDEN = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.DOTALL | re.IGNORECASE)
+_STATUS = re.compile(r"[45][0-9]{2}")
 _TAG = re.compile(r"<[^>]*>")
 _TEXT_KEYS = ("message", "Message", "detail", "error_description", "title", "msg", "errors")
 
@@ -196,7 +197,7 @@ def _code(raw: Raw | None) -> str | None:
 def _kind_of_word(word: str | None) -> str | None:
     if word is None:
         return None
-    if word.isdigit() and int(word) >= 400:
+    if _STATUS.fullmatch(word):
         return kind_of_status(int(word))
     return word if word in _KINDS else _KIND_BY_CODE.get(word)
 

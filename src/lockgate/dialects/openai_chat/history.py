@@ -117,15 +117,25 @@ def _read(raw: Raw, keys: dict[str, Raw], reading: Reading, path: str) -> list[B
     kind = text_of(keys.get("type"))
     if kind is None:
         raise InvalidRequest("this field is required", path=f"{path}.type")
+    if kind in _PART_TYPES:
+        return _read_part(raw, reading, path)
     try:
-        block = read_parts([raw], reading)[0] if kind in _PART_TYPES else read_block(kind, raw)
+        block = read_block(kind, raw)
     except InvalidRequest as error:
-        raise below(InvalidRequest(error.message, path=(error.path or "").removeprefix("content[0].")), path) from None
-    if getattr(block, "cache", None) is not None and kind not in _PART_TYPES:
+        raise below(error, path) from None
+    if getattr(block, "cache", None) is not None:
         reading.markers.explicit += 1
     if isinstance(block, TextBlock) and not block.text and block.cache is None:
         return []
     return [block]
+
+
+def _read_part(raw: Raw, reading: Reading, path: str) -> list[Block]:
+    """Read one of OpenAI's parts."""
+    try:
+        return read_parts([raw], reading, key="")
+    except InvalidRequest as error:
+        raise below(InvalidRequest(error.message, path=(error.path or "")[len("[0].") :]), path) from None
 
 
 def _mend(members: list[dict[str, Raw]], reading: Reading, key: str) -> list[_Placed]:

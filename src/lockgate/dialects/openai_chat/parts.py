@@ -46,6 +46,7 @@ class TextPart(Struct):
 
     text: str = ""
     refusal: str = ""
+    citations: Raw = ABSENT
     cache_control: Raw = ABSENT
     prompt_cache_breakpoint: Raw = ABSENT
 
@@ -145,7 +146,9 @@ def _text(raw: Raw, reading: Reading) -> TextBlock | None:
     part = decode_input(_read_text, raw)
     cache = reading.markers.take_part(part.cache_control, part.prompt_cache_breakpoint)
     text = part.text or part.refusal
-    return TextBlock(text=text, cache=cache) if text or cache is not None else None
+    if not text and cache is None:
+        return None
+    return TextBlock(text=text, citations=given(part.citations), cache=cache)
 
 
 def _image(raw: Raw, reading: Reading) -> Block:

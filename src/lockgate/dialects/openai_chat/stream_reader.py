@@ -25,6 +25,7 @@ from lockgate.dialects.openai_chat.wire import Body, Delta, read_body
 from lockgate.errors import Malformed
 
 _DONE = b"[DONE]"
+_MAX_DIGITS = 9
 
 
 class ChatStreamReader:
@@ -166,4 +167,4 @@ class ChatStreamReader:
 def _number(raw: Raw | None) -> Key:
     """Return a block's number, None when it has none."""
     plain = bytes(raw) if raw is not None else b""
-    return int(plain) if plain.isdigit() else None
+    return int(plain) if plain.isdigit() and len(plain) <= _MAX_DIGITS else None

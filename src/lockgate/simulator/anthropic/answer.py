@@ -57,6 +57,7 @@ class Answer(Struct, frozen=True, kw_only=True):
 
     @property
     def output_tokens(self) -> int:
+        """How many tokens the answer cost."""
         return int(self.usage["output_tokens"])
 
 

@@ -33,6 +33,7 @@ KNOWN_BETAS = frozenset(
 
 ADVISOR = ("advisor-tool-2026-03-01",)
 BILLING = ("user-profiles-billing-2026-10-01",)
+CACHE_SCOPE = ("prompt-caching-scope-2026-01-05",)
 CLEAR_AT = ("mid-conversation-system-clear-at-2026-08-21", "per-turn-control-2026-07-01")
 COMPACT = ("compact-2026-01-12", "compact-2026-09-04")
 COMPACTION = ("compact-2026-09-04",)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -11,6 +11,31 @@ from msgspec import Struct
 from lockgate.simulator.dice import Dice
 from lockgate.simulator.splitting import split_json, split_text
 from lockgate.simulator.tokens import count_json, count_text, cut_text
+
+
+class Out(Protocol):
+    """One block of an answer."""
+
+    @property
+    def tokens(self) -> int:
+        """What it counts for in the usage."""
+        ...
+
+    def cut(self, tokens: int) -> Out:
+        """Return what of it fits into so many tokens."""
+        ...
+
+    def whole(self) -> dict[str, Any]:
+        """Return it as the whole message shows it."""
+        ...
+
+    def start(self) -> dict[str, Any]:
+        """Return it as its ``content_block_start`` shows it."""
+        ...
+
+    def deltas(self, dice: Dice) -> Iterator[dict[str, Any]]:
+        """Return what turns the start into the whole, in pieces."""
+        ...
 
 
 class TextOut(Struct, frozen=True, kw_only=True):
@@ -158,6 +183,3 @@ class CompactionOut(Struct, frozen=True, kw_only=True):
 
     def deltas(self, dice: Dice) -> Iterator[dict[str, Any]]:
         yield {"type": "compaction_delta", "content": self.content}
-
-
-Out = TextOut | ThinkingOut | ToolOut | FixedOut | CompactionOut

@@ -17,6 +17,8 @@ TOOLS_TOKENS = 346
 IMAGE_TOKENS = 1600
 PDF_TOKENS = 2000
 MAX_BREAKPOINTS = 4
+MOST_ENTRIES = 100_000
+"""How many prefixes the cache knows before it starts anew."""
 
 
 class Piece(NamedTuple):
@@ -133,6 +135,8 @@ class PromptCache:
         marks = [index for index, piece in enumerate(pieces) if piece.ttl is not None]
         if not marks:
             return CacheUse()
+        if len(self._known) > MOST_ENTRIES:
+            self._known.clear()
         digests = _digest_prefixes(model_id, pieces[: marks[-1] + 1])
         hit = max((index for index, digest in enumerate(digests) if digest in self._known), default=-1)
         written = {"5m": 0, "1h": 0}

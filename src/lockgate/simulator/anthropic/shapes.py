@@ -48,7 +48,10 @@ def _tag(value: str) -> Field:
 
 # --- cache control, citations -------------------------------------------------------------------------------------
 
-_EPHEMERAL = Shape("CacheControlEphemeralParam", {"type": _tag("ephemeral"), "ttl": opt(one_of("5m", "1h"))})
+_EPHEMERAL = Shape(
+    "CacheControlEphemeralParam",
+    {"type": _tag("ephemeral"), "ttl": opt(one_of("5m", "1h")), "scope": opt(_STR, *betas.CACHE_SCOPE)},
+)
 CACHE_CONTROL = nullable(Tagged({"ephemeral": _EPHEMERAL}))
 _CACHED = {"cache_control": opt(CACHE_CONTROL)}
 

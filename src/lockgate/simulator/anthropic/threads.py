@@ -59,3 +59,5 @@ class Threads:
         self._bodies[answer.id] = {**body, "messages": [*body["messages"], reply]}
         while len(self._bodies) > _KEPT:
             self._bodies.popitem(last=False)
+        if len(self._continued) > _KEPT:
+            self._continued &= self._bodies.keys()

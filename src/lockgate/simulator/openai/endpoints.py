@@ -25,6 +25,7 @@ _HTML = b"<html>\n<head><title>502 Bad Gateway</title></head>\n<body><h1>Simulat
 _SCOPE = Scope()
 _LEAST_CACHED_TOKENS = 1024
 _CACHE_STEP_TOKENS = 128
+_MOST_CACHED = 100_000
 _LIMIT_REQUESTS = 10_000
 _LIMIT_TOKENS = 2_000_000
 
@@ -179,6 +180,8 @@ def _use_cache(body: Mapping[str, Any], prompt_tokens: int, world: World) -> int
     if prompt_tokens < _LEAST_CACHED_TOKENS:
         return 0
     known: set[bytes] = world.memory.setdefault("openai.cache", set())
+    if len(known) > _MOST_CACHED:
+        known.clear()
     head = {key: body.get(key) for key in ("model", "tools", "response_format")}
     digest = blake2b(msgspec.json.encode(head, order="sorted"), digest_size=16)
     found = tokens = 0

@@ -84,7 +84,7 @@ def test_a_sparse_message_is_read():
     ],
 )
 def test_anything_else_is_malformed_and_not_quoted(body):
-    with pytest.raises(Malformed, match="^Invalid response received from the provider"):
+    with pytest.raises(Malformed, match=r"^Invalid response received from the provider"):
         read_reply(body, RULES)
 
 

@@ -198,6 +198,8 @@ STREAM_ERRORS = {
     "Anthropic's type": ({"message": "m", "type": "overloaded_error"}, "overloaded_error"),
     "number": ({"message": "m", "code": 429}, "rate_limit_error"),
     "number as text": ({"message": "m", "code": "503"}, "overloaded_error"),
+    "a number of many digits": ({"message": "m", "code": "9" * 5000}, "api_error"),
+    "a digit of another script": ({"message": "m", "code": "\u0664\u0662\u0669"}, "api_error"),
     "a small number": ({"message": "m", "code": 7}, "api_error"),
     "nothing": ({"message": "m"}, "api_error"),
     "text": ("m", "api_error"),

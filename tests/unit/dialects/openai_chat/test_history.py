@@ -45,6 +45,7 @@ CASES = {
     ),
     "a refusal": ({"content": None, "refusal": "no"}, [text("no")]),
     "a refusal among parts": ({"content": [{"type": "refusal", "refusal": "no"}]}, [text("no")]),
+    "an empty refusal": ({"content": [{"type": "refusal", "refusal": ""}]}, []),
     "a call with a marker": ({"tool_calls": [call(cache_control=CACHE)]}, [use(cache=CACHE)]),
     "blocks before content": (
         {"content": "ignored", "content_blocks": [THINKING, {"type": "text", "text": "x"}]},
@@ -219,6 +220,10 @@ GLUED = {
         {"content": [{"index": 0, "id": "a", "name": "f", "partial_json": '{"a": 1'}]},
         [use("a", found={"_raw_arguments": '{"a": 1'})],
     ),
+    "an index that is no number": (
+        {"content_blocks": [{"index": "x", "text": "x"}, {"index": 1.5, "text": "y"}, {"index": None, "text": "z"}]},
+        [text("x"), text("y"), text("z")],
+    ),
     "a result without a type": (
         {"content_blocks": [{"index": 0, "tool_use_id": "srvtoolu_1", "content": []}]},
         [opaque({"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []})],
@@ -265,6 +270,7 @@ REFUSED = {
     "a call without a name": ({"tool_calls": [call(), {"id": "b", "function": {}}]}, "tool_calls[1].function.name"),
     "arguments that are no text": ({"tool_calls": [call(args={"a": 1})]}, "tool_calls[0].function.arguments"),
     "a block that is no object": ({"content_blocks": [THINKING, "x"]}, "content_blocks[1]"),
+    "a block without a type": ({"content_blocks": [{"type": 5, "x": 1}]}, "content_blocks[0].type"),
     "a block with a bad key": ({"content_blocks": [{"type": "thinking", "thinking": 1}]}, "content_blocks[0].thinking"),
     "a part that cannot be read": ({"content": [{"type": "input_audio"}]}, "content[0].type"),
     "LiteLLM's thinking": (

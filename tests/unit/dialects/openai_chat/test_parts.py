@@ -56,7 +56,7 @@ CASES = {
     ),
     "text with citations": (
         {"type": "text", "text": "x", "citations": [{"type": "char_location"}]},
-        {"_": "TextBlock", "text": "x"},
+        {"_": "TextBlock", "text": "x", "citations": [{"type": "char_location"}]},
     ),
     "image data": (image_url(f"data:image/png;base64,{PNG}"), image(source=inline("image/png"))),
     "image data with parameters": (

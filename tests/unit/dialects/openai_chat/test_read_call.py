@@ -278,8 +278,25 @@ NAMES = st.sampled_from(
     ]
 )
 PART = st.fixed_dictionaries(
-    {"type": st.sampled_from(["text", "image_url", "file", "tool_use", "thinking", "image", "x"])},
-    optional=dict.fromkeys(("text", "image_url", "file", "id", "input", "index", "source", "cache_control"), JSON),
+    {
+        "type": st.sampled_from(
+            [
+                "text",
+                "refusal",
+                "image_url",
+                "file",
+                "tool_use",
+                "tool_result",
+                "thinking",
+                "image",
+                "input_json_delta",
+                "x",
+            ]
+        )
+    },
+    optional=dict.fromkeys(
+        ("text", "refusal", "image_url", "file", "id", "input", "index", "delta", "source", "cache_control"), JSON
+    ),
 )
 MESSAGE = st.fixed_dictionaries(
     {"role": st.sampled_from(["user", "assistant", "tool", "system"])},

@@ -84,6 +84,10 @@ FIELDS = {
             }
         },
     ),
+    "strict, but no schema": (
+        {"output": OutputFormat(kind="json_schema", name="n", strict=True)},
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "strict": True}}},
+    ),
     "open schema": (
         {"output": OutputFormat(kind="json_schema", schema=raw({"type": "object"}))},
         {

@@ -125,3 +125,11 @@ def test_another_model_has_another_cache():
 def test_a_prompt_may_be_too_long():
     refused = ask(messages=user("abcd" * 200_001))
     assert refused.message == "prompt is too long: 200005 tokens > 200000 maximum"
+
+
+def test_a_full_cache_starts_anew(monkeypatch):
+    monkeypatch.setattr("lockgate.simulator.anthropic.prompt.MOST_ENTRIES", 1)
+    simulator = Simulator()
+    for letter in "abc":
+        usage(simulator, messages=user(letter * 400), **MARK)
+    assert usage(simulator, messages=user("a" * 400), **MARK)[1] == 0

@@ -18,6 +18,7 @@ HEADERS = {"betas", "user_profile_id", "workspace_id"}
 BEYOND = {
     "MessageCreateParamsBase": {"temperature", "top_p", "top_k", "stream", "output_format"},
     "MessageCountTokensParams": {"output_format"},
+    "CacheControlEphemeralParam": {"scope"},
     "CitationCharLocationParam": {"file_id"},
     "CitationPageLocationParam": {"file_id"},
     "CitationContentBlockLocationParam": {"file_id"},
