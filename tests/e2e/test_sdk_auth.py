@@ -205,13 +205,14 @@ RAW = [
 ]
 
 
-@pytest.mark.parametrize("version_path", ["", "/v1", "/v1/"])
-@pytest.mark.parametrize("raw", RAW, ids=lambda raw: raw.id)
+# An OpenAI host is given with its version path, an Anthropic host with or without it.
+HOSTS = [(raw, path) for raw in RAW for path in ("", "/v1", "/v1/") if path or raw.vendor == "anthropic"]
+
+
+@pytest.mark.parametrize("raw, version_path", HOSTS, ids=[f"{raw.id}{path}" for raw, path in HOSTS])
 def test_raw_provider_gets_the_callers_credential(
     raw: Raw, version_path: str, http: httpx.Client, upstream: Recorder
 ) -> None:
-    if raw.vendor == "openai" and not version_path:
-        pytest.skip("an OpenAI host is given with its version path")
     headers = (
         KEY | raw.headers | {"x-portkey-provider": raw.vendor, "x-portkey-custom-host": upstream.url + version_path}
     )
