@@ -203,9 +203,12 @@ class Gateway:
             _log.error("the configuration was not taken over, the old one stays: %s", error)
             return
         _log.info("the configuration was taken over (version %d)", plane.snapshot.version)
-        fixed = ("server", "journal", "simulator")
-        if any(getattr(document, name) != getattr(self._document, name) for name in fixed):
-            _log.warning("changes in [server], [journal] and [simulator] take effect at the next start")
+        changed = _fixed_settings(document) != _fixed_settings(self._document)
+        if changed:
+            _log.warning(
+                "changes in [server], [journal], [simulator] and in the connection limits of [limits] "
+                "take effect at the next start"
+            )
 
     def _install_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -235,6 +238,13 @@ def check_config(path: Path, environment: Mapping[str, str]) -> Document:
     sources = Sources(environment=environment, providers=load_providers())
     compile_snapshot(document, sources, SecretReader(environment, path.parent), 1)
     return document
+
+
+def _fixed_settings(document: Document) -> tuple[object, ...]:
+    """What is read at the start only."""
+    limits = document.limits
+    connection_limits = (limits.header_bytes, limits.header_s, limits.body_idle_s, limits.upstream_connections)
+    return (document.server, document.journal, document.simulator, connection_limits)
 
 
 def _refuse_open_host(document: Document, host: str) -> None:

@@ -7,7 +7,7 @@ they are missing from a 5xx.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -80,7 +80,8 @@ class DataPlane:
         route, rest = found
         if method not in methods_of(route):
             allowed = ", ".join(sorted(methods_of(route)))
-            await self._refuse(client, MethodNotAllowed(f"{path[:200]} takes {allowed}, not {method}"))
+            error = MethodNotAllowed(f"{path[:200]} takes {allowed}, not {method}")
+            await self._refuse(client, error, [(b"allow", allowed.encode())])
             return
         plain = self._plain(route)
         if plain is not None:
@@ -127,12 +128,17 @@ class DataPlane:
         length = (b"content-length", b"%d" % len(body))
         await client.send_whole(status, [*headers, *ids, length], body)
 
-    async def _refuse(self, client: ClientConnection, error: GatewayError) -> None:
+    async def _refuse(
+        self, client: ClientConnection, error: GatewayError, headers: Sequence[tuple[bytes, bytes]] = ()
+    ) -> None:
         """Answer a request that no exchange takes."""
         request_id = new_request_id(self.clock.unix())
         dialect = self._messages if is_anthropic_path(client.scope["path"]) else self._chat
         body = dialect.write_error(error, request_id=request_id, provider=None)
-        await self._say(client, error.status, [_JSON, (b"x-portkey-gateway-exception", b"true")], body)
+        if isinstance(error, NotFound):
+            # clients of the hosted service look for this key at an unknown route
+            body = body[:-1] + b',"ok":false}'
+        await self._say(client, error.status, [_JSON, *headers, (b"x-portkey-gateway-exception", b"true")], body)
 
     def may_record_refusal(self) -> bool:
         """Sample refused keys, so that a flood of them cannot fill the disk."""

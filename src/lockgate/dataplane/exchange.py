@@ -25,6 +25,7 @@ from lockgate.dataplane.headers import (
     forwarded_headers,
     header_in,
     is_strict,
+    provider_of,
     read_headers,
     relayed_headers,
     retry_headers,
@@ -144,7 +145,7 @@ class Exchange:
         self.ledger.model_asked = model
         signals = Signals(
             model=model,
-            provider=text_of(self.headers, b"x-portkey-provider"),
+            provider=provider_of(self.headers),
             virtual_key=text_of(self.headers, b"x-portkey-virtual-key"),
             credential=caller.credential,
             has_custom_host=b"x-portkey-custom-host" in self.headers,

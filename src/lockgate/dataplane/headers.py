@@ -83,6 +83,15 @@ def list_of(value: str | None) -> tuple[str, ...]:
     return tuple(item.strip() for item in items if item.strip())
 
 
+def provider_of(headers: Mapping[bytes, bytes]) -> str | None:
+    """Return what ``x-portkey-provider`` names, or the old ``x-portkey-mode: proxy <raw provider>``."""
+    provider = text_of(headers, b"x-portkey-provider")
+    if provider is None:
+        mode, _, name = (text_of(headers, b"x-portkey-mode") or "").partition(" ")
+        provider = name.strip() or None if mode == "proxy" else None
+    return provider
+
+
 def is_strict(headers: Mapping[bytes, bytes]) -> bool:
     """Tell whether strict OpenAI compliance is on: unless the client says false."""
     name, alias = b"x-portkey-strict-open-ai-compliance", b"x-portkey-strict-openai-compliance"

@@ -17,7 +17,7 @@ from lockgate.core.models import ModelEntry
 from lockgate.dataplane.auth import Caller, authenticate
 from lockgate.dataplane.client import ClientConnection
 from lockgate.dataplane.exchange import MULTIPLE_CHOICES, Exchange
-from lockgate.dataplane.headers import relayed_headers, text_of
+from lockgate.dataplane.headers import provider_of, relayed_headers, text_of
 from lockgate.dialects import Dialect, Written
 from lockgate.errors import GatewayError, NotFound, Unsupported
 from lockgate.plan.resolve import Choice, Signals, split_model
@@ -45,7 +45,7 @@ class ModelList(Exchange):
         self.ledger.key_id = caller.key.id if caller.key else None
         self._refuse_configs()
         signals = Signals(
-            provider=text_of(self.headers, b"x-portkey-provider"),
+            provider=provider_of(self.headers),
             virtual_key=text_of(self.headers, b"x-portkey-virtual-key"),
             credential=caller.credential,
             has_custom_host=b"x-portkey-custom-host" in self.headers,
@@ -86,6 +86,9 @@ class ModelList(Exchange):
             data = self.dialect.write_model(dialect.read_models(b'{"data":[' + data + b"]}")[0])
         elif not self.is_byte_path:
             data = self.dialect.write_models(dialect.read_models(data))
+        if self.dialect.name == "openai_chat" and not is_one and data.rstrip().endswith(b"}"):
+            # a provider-backed list in OpenAI's shape names its provider
+            data = data.rstrip()[:-1] + b',"provider":"%b"}' % (self.provider_name or "").encode()
         await self.reply(200, data, _JSON, relayed_headers(response.headers))
 
     # ---- the gateway's own list

@@ -2,7 +2,8 @@
 
 First hit wins: ``x-portkey-provider: @slug``, ``x-portkey-virtual-key``, ``@slug/`` in the model, then
 ``x-portkey-provider: <raw>`` with the caller's own credential. A raw name without a credential that is also the
-slug of a record means the record. Source: gateway protocol specification, section 2.2.
+slug of a record means the record. ``x-portkey-mode: proxy <raw>`` is an old way to name a raw provider.
+Source: gateway protocol specification, section 2.2.
 """
 
 from __future__ import annotations
@@ -49,13 +50,13 @@ class Choice(Struct, frozen=True, kw_only=True):
 def choose_target(snapshot: Snapshot, key: GatewayKey | None, signals: Signals) -> Choice:
     """Choose. Raises NoTarget, Unauthenticated (no credential), Forbidden or ModelNotAllowed."""
     slug, model = split_model(snapshot, signals.model)
-    target = _pinned(snapshot, signals)
+    target = _pinned(snapshot, key, signals)
     if target is None and slug is not None:
         target = snapshot.targets[slug]
     if target is None:
         target = _raw(snapshot, signals)
     if target is None:
-        raise _no_target(snapshot, signals.model)
+        raise _no_target(snapshot, key, signals.model)
     _check_allowed(key, target, model)
     return Choice(target=target, model=model)
 
@@ -70,14 +71,14 @@ def split_model(snapshot: Snapshot, model: str | None) -> tuple[str | None, str 
     return None, model
 
 
-def _pinned(snapshot: Snapshot, signals: Signals) -> Target | None:
+def _pinned(snapshot: Snapshot, key: GatewayKey | None, signals: Signals) -> Target | None:
     """What the headers name by slug."""
     for name in (signals.provider, signals.virtual_key):
         if not name or (name is signals.provider and not name.startswith("@")):
             continue
         slug = name.removeprefix("@")
         if slug not in snapshot.targets:
-            raise _unknown_slug(snapshot, slug)
+            raise _unknown_slug(snapshot, key, slug)
         return snapshot.targets[slug]
     return None
 
@@ -115,15 +116,17 @@ def _check_allowed(key: GatewayKey | None, target: Target, model: str | None) ->
         raise ModelNotAllowed(f"Model {model} is not allowed for @{target.slug}", path="model")
 
 
-def _no_target(snapshot: Snapshot, model: str | None) -> NoTarget:
+def _no_target(snapshot: Snapshot, key: GatewayKey | None, model: str | None) -> NoTarget:
     found = _SLUG_MODEL.match(model) if model else None
     if found:
-        return _unknown_slug(snapshot, found[1])
+        return _unknown_slug(snapshot, key, found[1])
     return NoTarget(
         "Either x-portkey-config or x-portkey-provider header is required, or a model of the form @slug/model"
     )
 
 
-def _unknown_slug(snapshot: Snapshot, slug: str) -> NoTarget:
-    known = ", ".join("@" + s for s in sorted(snapshot.targets)) or "none"
+def _unknown_slug(snapshot: Snapshot, key: GatewayKey | None, slug: str) -> NoTarget:
+    """Name the slugs that the key may use, and no others."""
+    allowed = key.providers if key is not None else frozenset()
+    known = ", ".join("@" + s for s in sorted(snapshot.targets) if not allowed or s in allowed) or "none"
     return NoTarget(f"There is no provider @{slug}; providers here: {known}", path="model")

@@ -15,6 +15,7 @@ def test_unknown_routes_are_404_with_ids(world, path):
     answer = world.call(path, method="GET")
     assert answer.status == 404
     assert answer.json()["error"]["type"] == "not_found_error"
+    assert answer.json()["ok"] is False
     assert answer.headers["x-portkey-trace-id"]
     assert answer.headers["x-portkey-request-id"]
     assert world.records == []
@@ -25,6 +26,7 @@ def test_wrong_methods_are_405(world, method):
     answer = world.call("/v1/chat/completions", method=method)
     assert answer.status == 405
     assert "takes POST" in answer.json()["error"]["message"]
+    assert answer.headers["allow"] == "POST"
 
 
 @pytest.mark.parametrize("path", ["/", "/api/hello"])

@@ -5,6 +5,7 @@ from lockgate.dataplane.headers import (
     forwarded_headers,
     is_strict,
     list_of,
+    provider_of,
     read_headers,
     relayed_headers,
     retry_headers,
@@ -39,6 +40,21 @@ def test_booleans(value, expected):
 )
 def test_strict_unless_the_client_says_false(headers, expected):
     assert is_strict(headers) is expected
+
+
+@pytest.mark.parametrize(
+    "headers, expected",
+    [
+        ({}, None),
+        ({b"x-portkey-provider": b"@a"}, "@a"),
+        ({b"x-portkey-mode": b"proxy openai"}, "openai"),
+        ({b"x-portkey-mode": b"proxy openai", b"x-portkey-provider": b"anthropic"}, "anthropic"),
+        ({b"x-portkey-mode": b"single"}, None),
+        ({b"x-portkey-mode": b"proxy"}, None),
+    ],
+)
+def test_the_provider_in_headers(headers, expected):
+    assert provider_of(headers) == expected
 
 
 @pytest.mark.parametrize(

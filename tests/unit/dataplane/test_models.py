@@ -72,6 +72,7 @@ def test_with_a_provider_it_is_the_providers_list_in_the_callers_shape(world):
     assert world.upstream.sent[0].body == b""
     chat = world.call("/v1/models", method="GET", x_portkey_provider="@anthropic")
     assert [m["id"] for m in chat.json()["data"]] == ["claude-x"]
+    assert chat.json()["provider"] == "anthropic"
     other = world.call("/v1/models", method="GET", x_portkey_provider="@openai", anthropic_version="2023-06-01")
     assert [(m["id"], m["type"]) for m in other.json()["data"]] == [("gpt-x", "model")]
 

@@ -89,5 +89,7 @@ def test_a_key_may_be_bound_to_providers():
     assert choose_target(SNAPSHOT, key, Signals(model="@a/m")).target.slug == "a"
     with pytest.raises(Forbidden, match="may not use @b"):
         choose_target(SNAPSHOT, key, Signals(model="@b/m"))
+    with pytest.raises(NoTarget, match=r"providers here: @a$"):
+        choose_target(SNAPSHOT, key, Signals(model="@nope/m"))
     with pytest.raises(Forbidden, match="own credentials"):
         choose_target(SNAPSHOT, key, Signals(provider="anthropic", model="m", credential=OWN))
