@@ -16,7 +16,7 @@ from types import FrameType
 from bench import peers
 from bench.checks import run_checks
 from bench.errors import BenchError
-from bench.machine import choose_cores, describe, usable_cores
+from bench.machine import choose_cores, describe, is_busy, usable_cores
 from bench.processes import Children
 from bench.programs import BUILD, build
 from bench.report import write_report
@@ -47,6 +47,8 @@ def _run(options: argparse.Namespace) -> int:
     systems, notes = _choose_systems(options)
     if cores.gateway is None:
         notes.append("one core only: gateway, provider and load share it, so times and requests/s mean little")
+    if is_busy():
+        notes.append("the machine was busy with other work when this began: believe ratios, and those only roughly")
     programs = build()
     with Children() as children:
         provider = start_fake_provider(programs, children, cores.upstream)

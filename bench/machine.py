@@ -17,6 +17,7 @@ from bench.errors import BenchError
 
 CALIBRATION_ROUNDS = 500
 CALIBRATION_SAMPLES = 5
+BUSY_LOAD = 0.8
 _CALIBRATION_DATA = {"items": [{f"key{i}": "value" * 8, "number": i} for i in range(50)]}
 
 
@@ -68,6 +69,11 @@ def _fixed_work_s() -> float:
     for _ in range(CALIBRATION_ROUNDS):
         json.loads(json.dumps(_CALIBRATION_DATA))
     return time.process_time() - start_s
+
+
+def is_busy() -> bool:
+    """Whether other work has kept a core busy during the last minute."""
+    return os.getloadavg()[0] > BUSY_LOAD
 
 
 def describe() -> dict[str, str]:

@@ -1,7 +1,7 @@
 """``python -m bench.micro``: what Lockgate's own code costs, in this process and without sockets. For its developers.
 
-CPU microseconds, best of thirty short repeats: the dialects' pure functions on requests and replies and on one text event of
-a stream, then whole exchanges.
+CPU microseconds, best of thirty short repeats: the dialects' pure functions on requests, replies and one text event
+of a stream, then whole exchanges.
 """
 
 from __future__ import annotations

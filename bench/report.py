@@ -39,6 +39,8 @@ def _medians(runs: Sequence[Run], systems: Sequence[str]) -> str:
         cells = [_cell(figure(runs, name, metric), metric, rounds[name]) for name in systems]
         if any(cell != "-" for cell in cells):
             rows.append([metric.title, *cells])
+    if not rows:
+        return "Nothing was measured."
     reference_ms = reference_s(runs) * 1e3
     caption = (
         f"CPU time is of the whole process tree, scaled to the fastest moment of this run (calibration "

@@ -6,7 +6,6 @@ keys beyond the canonical ones have it.
 
 from __future__ import annotations
 
-import msgspec
 from msgspec import Raw, structs
 
 from lockgate.core.chat import (
@@ -33,11 +32,7 @@ from lockgate.core.chunk import (
     TextDelta,
     ThinkingDelta,
 )
-
-_read_object = msgspec.json.Decoder(dict[str, Raw]).decode
-_read_text = msgspec.json.Decoder(str).decode
-_read_list = msgspec.json.Decoder(list[Raw]).decode
-_encode = msgspec.json.Encoder().encode
+from lockgate.core.json_text import EMPTY_OBJECT, is_object_text, list_decoder, object_decoder, text_decoder, write_json
 
 
 def merge_usage(old: Usage, new: Usage) -> Usage:
@@ -52,11 +47,9 @@ def merge_usage(old: Usage, new: Usage) -> Usage:
 def read_input(text: str) -> Raw:
     """Return the text of a tool's input as one JSON object; text cut short is kept under ``_raw_arguments``."""
     if not text or text.isspace():
-        return Raw(b"{}")
-    try:
-        _read_object(text)
-    except (ValueError, RecursionError):
-        return Raw(_encode({"_raw_arguments": text}))
+        return EMPTY_OBJECT
+    if not is_object_text(text):
+        return Raw(write_json({"_raw_arguments": text}))
     return Raw(text.strip().encode())
 
 
@@ -163,25 +156,25 @@ class _OpenBlock:
 def _joined(first: Raw | None, more: list[Raw]) -> Raw | None:
     if not more:
         return first
-    known = _read_list(first) if first is not None else []
-    return Raw(_encode([*known, *more]))
+    known = list_decoder.decode(first) if first is not None else []
+    return Raw(write_json([*known, *more]))
 
 
 def _with_input(raw: Raw | None, found: Raw) -> Raw | None:
-    return None if raw is None else Raw(_encode({**_read_object(raw), "input": found}))
+    return None if raw is None else Raw(write_json({**object_decoder.decode(raw), "input": found}))
 
 
 def _folded(raw: Raw, deltas: list[OpaqueDelta]) -> Raw:
     """Return an opaque block with its deltas: input grows by fragments, every other key is set anew."""
-    keys = _read_object(raw)
+    keys = object_decoder.decode(raw)
     fragments: list[str] = []
     for delta in deltas:
-        members = _read_object(delta.raw)
+        members = object_decoder.decode(delta.raw)
         members.pop("type", None)
         if delta.type == "input_json_delta":
-            fragments.append(_read_text(members.get("partial_json", Raw(b'""'))))
+            fragments.append(text_decoder.decode(members.get("partial_json", Raw(b'""'))))
         else:
             keys.update(members)
     if fragments:
         keys["input"] = read_input("".join(fragments))
-    return Raw(_encode(keys))
+    return Raw(write_json(keys))

@@ -6,23 +6,22 @@ import logging
 import time
 from collections.abc import Callable
 
+import msgspec
+
 from lockgate.simulator import control
 from lockgate.simulator.anthropic.endpoints import AnthropicFake
 from lockgate.simulator.exchange import Exchange, Message, Receive, Send
 from lockgate.simulator.journal import Counters, Received, RequestLog
 from lockgate.simulator.openai.endpoints import OpenAIFake
-from lockgate.simulator.provider import Provider, Reply, Request, Stream, Whole, World
+from lockgate.simulator.provider import MAX_BODY_BYTES, Provider, Reply, Request, Stream, Whole, World
 from lockgate.simulator.settings import SimulatorSettings
 
-__all__ = ["Simulator", "SimulatorSettings"]
+__all__ = ["MAX_BODY_BYTES", "Simulator", "SimulatorSettings"]
 
 log = logging.getLogger("lockgate.simulator")
 
 PROVIDERS: tuple[Provider, ...] = (AnthropicFake(), OpenAIFake())
 """The fakes, the first that wants a request gets it. Bedrock and Vertex will be two more."""
-
-MAX_BODY_BYTES = 32 * 1024 * 1024
-"""Largest request body. Source: Anthropic API reference, "Request size limits"."""
 
 
 class Simulator:
@@ -69,11 +68,15 @@ class Simulator:
                 self._count(outcome, reply)
 
         exchange = Exchange(scope, receive, send, entry, settle)
-        body = await exchange.read_body(MAX_BODY_BYTES)
-        entry.body = body or b""
+        provider, request = self._read_head(entry, scope)
+        plan = provider.plan_body(request, self.world)
+        keep_bytes = self.settings.keep_upload_bytes
+        body = await exchange.read_body(plan.limit_bytes, sink=plan.sink, keep_bytes=keep_bytes)
+        entry.body, entry.body_bytes = body.kept, body.size_bytes
         self.requests.append(entry)
         size = entry.size_bytes
-        reply = self._reply(entry, body)
+        request = msgspec.structs.replace(request, body=body.kept, sink=plan.sink)
+        reply = provider.refuse_size(request) if body.is_too_large else provider.answer(request, self.world)
         if isinstance(reply, Whole):
             await exchange.send_whole(reply, latency_s=self.settings.latency_s)
         else:
@@ -95,26 +98,26 @@ class Simulator:
             received_at=time.time(),
         )
 
-    def _reply(self, entry: Received, body: bytes | None) -> Reply:
+    def _read_head(self, entry: Received, scope: Message) -> tuple[Provider, Request]:
+        """Return the fake that is meant, and the request as far as it is known before its body."""
         headers: dict[str, str] = {}
         for name, value in entry.headers:
             headers[name] = f"{headers[name]},{value}" if name in headers else value
-        provider, path = self._find_provider(entry, headers)
-        request = Request(method=entry.method, path=path, query=entry.query, headers=headers, body=body or b"")
-        if body is None:
-            return provider.refuse_size(request)
-        return provider.answer(request, self.world)
-
-    def _find_provider(self, entry: Received, headers: dict[str, str]) -> tuple[Provider, str]:
+        host = headers.get("host") or "{}:{}".format(*(scope.get("server") or ("localhost", 80)))
+        request = Request(
+            method=entry.method,
+            path=entry.path,
+            query=entry.query,
+            headers=headers,
+            body=b"",
+            base_url=f"{scope.get('scheme', 'http')}://{host}",
+        )
         for provider in PROVIDERS:
-            prefix = f"/{provider.name}/"
-            if entry.path.startswith(prefix):
-                return provider, entry.path[len(prefix) - 1 :]
-        probe = Request(method=entry.method, path=entry.path, query=entry.query, headers=headers, body=b"")
-        for provider in PROVIDERS:
-            if provider.is_for(probe):
-                return provider, entry.path
-        return PROVIDERS[-1], entry.path
+            prefix = f"/{provider.name}"
+            if entry.path.startswith(f"{prefix}/"):
+                path, base_url = entry.path[len(prefix) :], request.base_url + prefix
+                return provider, msgspec.structs.replace(request, path=path, base_url=base_url)
+        return next((one for one in PROVIDERS if one.is_for(request)), PROVIDERS[-1]), request
 
     def _count(self, outcome: str, reply: Reply | None) -> None:
         if outcome == "completed" and reply is not None:

@@ -8,6 +8,8 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from lockgate.simulator.anthropic.batches import batches_of, describe_batch
+from lockgate.simulator.anthropic.files import files_of, write_stored
 from lockgate.simulator.exchange import Exchange, Message, Receive, Send
 from lockgate.simulator.journal import Received
 from lockgate.simulator.script import ScriptError, read_script
@@ -23,7 +25,7 @@ async def answer(simulator: Simulator, scope: Message, receive: Receive, send: S
     """Answer one control request; these appear in no journal and no counter."""
     nothing = Received(id=0, method="", path="", query="", headers=(), received_at=0.0)
     body = await Exchange(scope, receive, send, nothing, lambda outcome: None).read_body(_MAX_SCRIPT_BYTES)
-    status, reply = _route(simulator, scope, body or b"")
+    status, reply = _route(simulator, scope, body.kept)
     data = msgspec.json.encode(reply)
     headers = [
         (b"content-type", b"application/json"),
@@ -51,6 +53,10 @@ def _route(simulator: Simulator, scope: Message, body: bytes) -> tuple[int, Any]
         case ("GET", "counters"):
             counters = msgspec.structs.asdict(simulator.counters)
             return 200, {**counters, "connections_open": simulator.connections_open}
+        case ("GET", "files"):
+            return 200, {"files": [write_stored(file) for file in files_of(simulator.world).newest()]}
+        case ("GET", "batches"):
+            return 200, {"batches": [describe_batch(batch) for batch in batches_of(simulator.world).newest()]}
         case ("POST", "reset"):
             simulator.reset()
             return 200, {"status": "ok"}
@@ -84,6 +90,7 @@ def write_received(entry: Received) -> dict[str, Any]:
         "path": entry.path,
         "query": entry.query,
         "headers": entry.headers,
+        "body_bytes": entry.body_bytes,
         "body_base64": base64.b64encode(entry.body).decode(),
         "received_at": entry.received_at,
         "status": entry.status,

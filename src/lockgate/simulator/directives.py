@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct, field
@@ -101,6 +101,17 @@ class AnswerPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Answer with this named raw body of the script."""
 
 
+class BatchPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What becomes of a batch; elsewhere this means nothing. The largest wish of all its requests counts."""
+
+    polls: int | None = field(default=None, name="batch_polls")
+    """The batch has ended when it was retrieved so often."""
+    wait_s: float | None = field(default=None, name="batch_seconds")
+    """The batch has ended when so many seconds are over."""
+    result: Literal["", "succeeded", "errored", "canceled", "expired"] = field(default="", name="batch_result")
+    """What becomes of this request, also when the batch is cancelled."""
+
+
 class When(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which requests a text directive is for."""
 
@@ -119,11 +130,13 @@ class Orders(Struct, frozen=True, kw_only=True):
 
     fault: Fault = Fault()
     answer: AnswerPlan = AnswerPlan()
+    batch: BatchPlan = BatchPlan()
 
 
 NO_ORDERS = Orders()
 _FAULT_KEYS = frozenset(Fault.__struct_encode_fields__)
 _ANSWER_KEYS = frozenset(AnswerPlan.__struct_encode_fields__)
+_BATCH_KEYS = frozenset(BatchPlan.__struct_encode_fields__)
 _WHEN_KEYS = frozenset(When.__struct_encode_fields__)
 
 
@@ -172,12 +185,13 @@ def read_orders(pairs: Mapping[str, Any]) -> Orders:
     """Turn pairs into orders. Raises :class:`DirectiveError` for a key or value that means nothing."""
     if not pairs:
         return NO_ORDERS
-    unknown = sorted(set(pairs) - _FAULT_KEYS - _ANSWER_KEYS)
+    unknown = sorted(set(pairs) - _FAULT_KEYS - _ANSWER_KEYS - _BATCH_KEYS)
     if unknown:
         raise DirectiveError(f"unknown directive {unknown[0]!r}")
     return Orders(
         fault=_convert({key: value for key, value in pairs.items() if key in _FAULT_KEYS}, Fault),
         answer=_convert({key: value for key, value in pairs.items() if key in _ANSWER_KEYS}, AnswerPlan),
+        batch=_convert({key: value for key, value in pairs.items() if key in _BATCH_KEYS}, BatchPlan),
     )
 
 
@@ -190,4 +204,4 @@ def _convert(values: Mapping[str, Any], to: type[Any]) -> Any:
 
 def documented_keys() -> Iterator[str]:
     """Return every key a directive may have, for the check that the reference page lists them."""
-    yield from sorted(_FAULT_KEYS | _ANSWER_KEYS | _WHEN_KEYS)
+    yield from sorted(_FAULT_KEYS | _ANSWER_KEYS | _BATCH_KEYS | _WHEN_KEYS)

@@ -6,11 +6,11 @@ import asyncio
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from lockgate.simulator.directives import Fault
 from lockgate.simulator.journal import Received
-from lockgate.simulator.provider import Event, Headers, Stream, Whole
+from lockgate.simulator.provider import Event, Headers, Sink, Stream, Whole
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -31,6 +31,15 @@ class _BrokenOff(Exception):
     """We broke the connection, as ordered."""
 
 
+class Body(NamedTuple):
+    """A request body as it was received."""
+
+    kept: bytes
+    """All of it; its beginning when a sink took it; nothing when it was too large."""
+    size_bytes: int
+    is_too_large: bool = False
+
+
 class Exchange:
     """One request's two ends of the connection."""
 
@@ -48,20 +57,25 @@ class Exchange:
         self._watcher: asyncio.Task[None] | None = None
         self._fault = Fault()
 
-    async def read_body(self, limit_bytes: int) -> bytes | None:
-        """Return the request body; None when it is larger than the limit (it is then read, but not kept)."""
-        parts: list[bytes] = []
+    async def read_body(self, limit_bytes: int, *, sink: Sink | None = None, keep_bytes: int = 0) -> Body:
+        """Read the request body to its end. Of a body that goes into a sink, so many bytes are kept."""
+        kept = bytearray()
         size = 0
         while True:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 self._gone.set()
-                return b""
-            size += len(message.get("body", b""))
+                return Body(b"", size)
+            data = message.get("body", b"")
+            size += len(data)
             if size <= limit_bytes:
-                parts.append(message.get("body", b""))
+                kept += data if sink is None else data[: max(keep_bytes - len(kept), 0)]
+                if sink is not None:
+                    sink.feed(data)
+            else:
+                kept.clear()
             if not message.get("more_body", False):
-                return b"".join(parts) if size <= limit_bytes else None
+                return Body(bytes(kept), size, size > limit_bytes)
 
     async def send_whole(self, reply: Whole, *, latency_s: float) -> None:
         """Send an answer in one piece."""

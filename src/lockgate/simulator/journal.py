@@ -14,6 +14,7 @@ class Received:
 
     __slots__ = (
         "body",
+        "body_bytes",
         "events_sent",
         "headers",
         "id",
@@ -37,6 +38,9 @@ class Received:
         self.headers = headers
         """As received, in order, names in lower case."""
         self.body = b""
+        """As it came; of an upload only the beginning, of a body that was too large nothing."""
+        self.body_bytes = 0
+        """How long it really was."""
         self.received_at = received_at
         """Seconds since the epoch."""
         self.status: int | None = None

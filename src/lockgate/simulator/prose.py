@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lockgate.simulator.dice import Dice
 
 _ECHO_LIMIT = 2000
@@ -20,9 +22,10 @@ _FLOURISHES = (
 )  # fmt: skip
 
 
-def answer_text(dice: Dice, *, echo: str, images: int = 0, documents: int = 0) -> str:
+def answer_text(dice: Dice, *, echo: str, images: int = 0, documents: int = 0, files: Sequence[str] = ()) -> str:
     """Return the default answer: a stable echo of the last user text, what was seen beside it, and some prose."""
     seen = [_plural(images, "image")] * bool(images) + [_plural(documents, "document")] * bool(documents)
+    seen += [f"the {'files' if len(files) > 1 else 'file'} {', '.join(files)}"] * bool(files)
     note = f" (saw {' and '.join(seen)})" if seen else ""
     return f"Simulated answer to: {clip(echo)}{note}. {sentences(dice, 1 + dice.below(2))} {dice.pick(_FLOURISHES)}"
 

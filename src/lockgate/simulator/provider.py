@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -22,6 +23,25 @@ from lockgate.simulator.settings import SimulatorSettings
 
 Headers = tuple[tuple[str, str], ...]
 
+MAX_BODY_BYTES = 32 * 1024 * 1024
+"""Largest request body where nothing else is said. Source: Anthropic API reference, "Request size limits"."""
+
+
+class Sink(Protocol):
+    """Takes a body piece by piece, because it may be too large to keep."""
+
+    def feed(self, data: bytes) -> None:
+        """Take the next piece; what is wrong with it is said later, when the request is answered."""
+        ...
+
+
+class BodyPlan(NamedTuple):
+    """How the body of a request is to be received."""
+
+    limit_bytes: int = MAX_BODY_BYTES
+    sink: Sink | None = None
+    """Takes the body; the request then carries only its beginning."""
+
 
 class Request(Struct, frozen=True, kw_only=True):
     """A request as the fakes see it; header names are in lower case, repeated ones joined by commas."""
@@ -32,6 +52,10 @@ class Request(Struct, frozen=True, kw_only=True):
     query: str
     headers: Mapping[str, str]
     body: bytes
+    sink: Sink | None = None
+    """Has taken the body, where the plan asked for it."""
+    base_url: str = ""
+    """Where the caller reached this fake: scheme, host, and the prefix that chose the provider."""
 
 
 class Usage(NamedTuple):
@@ -81,6 +105,8 @@ class World:
         self.run = ScriptRun(load_script(settings.script))
         self.memory: dict[str, Any] = {}
         """Kept per provider, under names of its own."""
+        self.now_s: Callable[[], float] = time.monotonic
+        """Says how much time has passed; no answer contains it."""
         self._seen: dict[str, int] = {}
 
     def reset(self) -> None:
@@ -126,6 +152,10 @@ class Provider(Protocol):
 
     def is_for(self, request: Request) -> bool:
         """Whether a request without a provider prefix is meant for this fake."""
+        ...
+
+    def plan_body(self, request: Request, world: World) -> BodyPlan:
+        """Say how the body is to be received; the request has none yet."""
         ...
 
     def answer(self, request: Request, world: World) -> Reply:

@@ -26,6 +26,14 @@ class SimulatorSettings(Struct, frozen=True, kw_only=True):
     """How many requests the journal keeps."""
     keep_bytes: int = 256 * 1024 * 1024
     """How many bytes of requests and answers the journal keeps."""
+    keep_upload_bytes: int = 1024 * 1024
+    """How many bytes of each upload the journal keeps."""
+    keep_file_bytes: int = 64 * 1024 * 1024
+    """How many bytes of uploaded files are kept in all; of what does not fit, only size and digest."""
+    batch_polls: int = 2
+    """A batch has ended when it was retrieved so often; 0: from the start."""
+    batch_wait_s: float = 0.0
+    """A batch has not ended before this time is over."""
     extra_models: tuple[str, ...] = ()
     """Names served beside the known ones, by every provider, with the newest model's rules."""
     has_retired_models: bool = False

@@ -282,7 +282,7 @@ class Connection(asyncio.Protocol):
             self._refuse("the provider's answer has a head that is too large")
         self._can_keep = parser.should_keep_alive() and not self._is_uploading
         if not self._can_keep:
-            self._read_ending(parser, status)
+            self._read_ending(parser)
         self.status = status
         self.state = BODY
         self._unframed = 0
@@ -305,13 +305,13 @@ class Connection(asyncio.Protocol):
 
     # ------------------------------------------------------------------------------------------ inside
 
-    def _read_ending(self, parser: HttpResponseParser, status: int) -> None:
+    def _read_ending(self, parser: HttpResponseParser) -> None:
         """Find out how the body ends on a connection that will not be kept."""
         if parser.get_http_version() not in ("1.1", "1.0"):
             self._refuse("the provider's answer is not HTTP/1.1")
         names = {name for name, _ in self.headers}
         has_end = b"content-length" in names or b"transfer-encoding" in names
-        self._ends_with_connection = not has_end and status not in (204, 304)
+        self._ends_with_connection = not has_end
 
     def _refuse(self, message: str) -> None:
         self.error = Malformed(message)

@@ -28,8 +28,6 @@ class HttpResponse:
         if connection.size > limit_bytes:
             self.close()
             raise Malformed(f"the provider's answer is longer than {limit_bytes} bytes")
-        if connection.error is not None:
-            connection.pieces.clear()
         body = connection.take()
         self._finish(connection)
         return body

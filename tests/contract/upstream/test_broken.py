@@ -12,7 +12,11 @@ from tests.contract.upstream.stage import drain, every_kind, ours_only, stage
 LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nhello, world"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n7\r\n, world\r\n0\r\nX: y\r\n\r\n"
 INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n" + LENGTH
-WIRES = pytest.mark.parametrize("wire", [LENGTH, CHUNKED, INTERIM], ids=["length", "chunked", "interim"])
+CLOSING = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 12\r\n\r\nhello, world"
+OLD = b"HTTP/1.0 200 OK\r\nContent-Length: 12\r\n\r\nhello, world"
+WIRES = pytest.mark.parametrize(
+    "wire", [LENGTH, CHUNKED, INTERIM, CLOSING, OLD], ids=["length", "chunked", "interim", "closing", "HTTP/1.0"]
+)
 ENDINGS = pytest.mark.parametrize("ending", ["close", "reset"])
 
 

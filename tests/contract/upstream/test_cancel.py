@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.contract.upstream.scripted_server import settle, until
-from tests.contract.upstream.stage import QUICK, every_kind, ours_only, stage
+from tests.contract.upstream.stage import AMPLE, every_kind, ours_only, stage
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
 
@@ -164,7 +164,7 @@ async def test_at_every_turn_of_the_loop(kind):
             await settle(turns)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        assert (await at.fetch(timeouts=QUICK))[2] == b"0123456789"
+        assert (await at.fetch(timeouts=AMPLE))[2] == b"0123456789"
 
 
 @ours_only("its handshakes end in another way")

@@ -142,6 +142,29 @@ async def test_an_early_answer_ends_the_upload(kind):
 
 
 @ours_only("its writer and its reader race")
+async def test_a_connection_with_half_a_request_is_not_used_again_even_if_it_was_taken_later(kind):
+    async def script(peer):
+        await peer.head()
+        if peer.number:
+            return await peer.send(OK)
+        peer.stop_reading()
+        await peer.send(OK)
+        await answered.wait()
+        peer.writer.transport.resume_reading()
+        return await peer.gone()
+
+    answered = asyncio.Event()
+    async with stage(kind, script) as at:
+        response = await at.send(b"x" * (32 * MB))
+        answered.set()
+        await until(lambda: not response._connection._writing_paused)  # what was written has gone out
+        assert await response.read(10) == b"ok"
+        response.close()
+        assert at.upstream.idle == 0
+        assert (await at.fetch())[2] == b"ok"
+
+
+@ours_only("its writer and its reader race")
 async def test_an_early_answer_may_stream(kind):
     async def script(peer):
         await peer.head()

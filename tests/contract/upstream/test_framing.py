@@ -174,6 +174,30 @@ async def test_headers_keep_their_order_and_their_doubles_and_lose_their_case(ki
 
 
 @every_kind
+async def test_headers_of_interim_answers_are_not_those_of_the_answer(kind):
+    async def script(peer):
+        async for _ in peer.requests():
+            await peer.send(
+                b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+            )
+
+    async with stage(kind, script) as at:
+        _, headers, _ = await at.fetch()
+    assert headers == [(b"content-length", b"0")]
+
+
+@every_kind
+async def test_trailers_are_not_headers(kind):
+    async def script(peer):
+        async for _ in peer.requests():
+            await peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-Trailer: 1\r\n\r\n")
+
+    async with stage(kind, script) as at:
+        _, headers, _ = await at.fetch()
+    assert headers == [(b"transfer-encoding", b"chunked")]
+
+
+@every_kind
 async def test_a_compressed_body_is_left_as_it_is(kind):
     async def script(peer):
         async for _ in peer.requests():

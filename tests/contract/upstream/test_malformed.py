@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lockgate.errors import Malformed
+from tests.contract.upstream.scripted_server import until
 from tests.contract.upstream.stage import drain, every_kind, ours_only, stage
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -186,6 +187,27 @@ async def test_an_answer_longer_than_the_limit_is_malformed(kind, whole):
         response = await at.send()
         assert len(await response.read(3000)) == 3000
         response.close()
+
+
+@every_kind
+async def test_an_answer_longer_than_the_limit_is_not_read_to_its_end(kind):
+    async def script(peer):
+        await peer.request()
+        await peer.send(OK + b"Content-Length: 1000000\r\n\r\n" + b"x" * 2000)
+        await peer.gone()
+
+    async with stage(kind, script) as at:
+        response = await at.send()
+        with pytest.raises(Malformed):
+            await response.read(1000)
+        await until(lambda: at.server.departures == 1)
+
+
+@ours_only("says it in other words")
+async def test_switching_protocols_is_named(kind):
+    async with stage(kind, says(STRICT_HEADS["switching protocols"])) as at:
+        with pytest.raises(Malformed, match="switched to another protocol"):
+            await at.send()
 
 
 @every_kind

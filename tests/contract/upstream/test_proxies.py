@@ -92,6 +92,7 @@ REFUSALS = {
     "502": b"HTTP/1.1 502 Bad Gateway\r\n\r\n",
     "garbage": b"canary\r\n\r\n",
     "bytes before the handshake": b"HTTP/1.1 200 OK\r\n\r\ncanary",
+    "a whole answer before the handshake": b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
     "an end": b"HTTP/1.1 200 OK\r\n",
     "an endless head": b"HTTP/1.1 200 OK\r\n" + b"X-Bomb: 1\r\n" * 100_000,
 }

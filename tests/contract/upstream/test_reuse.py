@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from lockgate.core.http import Origin
 from lockgate.errors import Broken, InvalidRequest, TimedOut, Unreachable
+from lockgate.transport.dialer import open_socket
 from tests.contract.upstream.scripted_server import settle, until
-from tests.contract.upstream.stage import QUICK, drain, every_kind, ours_only, stage
+from tests.contract.upstream.stage import AMPLE, drain, every_kind, ours_only, stage
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -58,6 +59,27 @@ async def test_a_stream_read_to_its_end_gives_its_connection_back(kind):
             chunks, error = await drain(await at.send())
             assert (b"".join(chunks), error) == (b"data" * 5, None)
         assert at.server.connections == 1
+
+
+NOT_TO_BE_REUSED = {
+    "connection: close": b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
+    "close among others": b"HTTP/1.1 200 OK\r\nConnection: x, Close\r\nContent-Length: 2\r\n\r\nok",
+    "HTTP/1.0": b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    "no body and close": b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("wire", NOT_TO_BE_REUSED.values(), ids=list(NOT_TO_BE_REUSED))
+@every_kind
+async def test_a_connection_that_the_provider_gave_up_is_not_used_even_if_it_stays_open(kind, wire):
+    async def script(peer):
+        async for _ in peer.requests():
+            await peer.send(wire)
+
+    async with stage(kind, script) as at:
+        for number in (1, 2, 3):
+            await at.fetch()
+            assert at.server.connections == number
 
 
 @every_kind
@@ -219,6 +241,30 @@ async def test_the_replacement_is_a_new_connection_even_if_others_are_idle(kind)
 
 
 @ours_only("repeats only methods that are safe to repeat")
+async def test_the_replacement_is_a_new_connection_even_if_a_used_one_is_handed_over(kind):
+    async def script(peer):
+        async for received in peer.requests():
+            if received.body == b"unlucky" and peer.number < 2:
+                return
+            if received.body == b"other":
+                await go.wait()
+            await peer.send(OK)
+
+    go = asyncio.Event()
+    async with stage(kind, script, connections_per_origin=1) as at:
+        await at.fetch(b"first")
+        loop = asyncio.get_running_loop()
+        unlucky = loop.create_task(at.fetch(b"unlucky"))
+        other = loop.create_task(at.fetch(b"other"))  # takes the slot when the unlucky one loses it
+        await until(lambda: at.server.connections == 2)
+        await settle()
+        go.set()
+        assert [(await unlucky)[2], (await other)[2]] == [b"ok", b"ok"]
+        assert [received.body for received in at.server.requests] == [b"first", b"unlucky", b"other", b"unlucky"]
+        assert at.server.connections == 3
+
+
+@ours_only("repeats only methods that are safe to repeat")
 async def test_a_second_close_is_final(kind):
     async def script(peer):
         await peer.request()
@@ -260,7 +306,7 @@ async def test_nothing_is_sent_again_after_a_time_limit(kind):
     async with stage(kind, script) as at:
         await at.fetch()
         with pytest.raises(TimedOut):
-            await at.fetch(timeouts=replace(QUICK, first_byte_s=0.05, idle_s=0.05))
+            await at.fetch(timeouts=replace(AMPLE, first_byte_s=0.05, idle_s=0.05))
         assert (at.server.connections, len(at.server.requests)) == (1, 2)
 
 
@@ -347,7 +393,7 @@ async def test_waiting_for_a_connection_has_a_limit(kind):
     async with stage(kind, answers, connections_per_origin=1) as at:
         held = await at.send()
         with pytest.raises(TimedOut, match=r"0\.05 seconds") as caught:
-            await at.send(timeouts=replace(QUICK, pool_s=0.05))
+            await at.send(timeouts=replace(AMPLE, pool_s=0.05))
         assert caught.value.phase == "pool"
         assert (at.upstream.active, at.server.connections) == (1, 1)
         held.close()
@@ -435,6 +481,20 @@ async def test_closing_the_pool_ends_everything_at_once(kind):
             await at.send()
         assert await held.read(10) == b"ok"  # complete before the end
         assert (at.upstream.active, at.upstream.idle) == (0, 0)
+
+
+@ours_only("has its own way to close")
+async def test_closing_the_pool_while_connecting_opens_nothing(kind):
+    async def connect(address, port):
+        sock = await open_socket(address, port)
+        await at.upstream.aclose()
+        return sock
+
+    async with stage(kind, answers, connect=connect) as at:
+        with pytest.raises(Unreachable):
+            await at.send()
+        await until(lambda: at.server.departures == 1)
+        assert at.server.requests == []
 
 
 @ours_only("keeps no such table")

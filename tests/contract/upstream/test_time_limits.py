@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from lockgate.core.http import Timeouts
 from lockgate.errors import TimedOut
 from tests.contract.upstream.scripted_server import until
-from tests.contract.upstream.stage import QUICK, drain, every_kind, ours_only, stage
+from tests.contract.upstream.stage import AMPLE, drain, every_kind, ours_only, stage
 
 SHORT_S = 0.05
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
@@ -18,7 +18,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
 
 def short(phase: str) -> Timeouts:
     """Limits of which only one is short."""
-    return replace(QUICK, **{f"{phase}_s": SHORT_S})
+    return replace(AMPLE, **{f"{phase}_s": SHORT_S})
 
 
 async def silent(peer):
@@ -97,14 +97,14 @@ async def test_silence_in_the_middle_has_a_limit(kind, data):
 async def test_a_slow_drip_is_ended_by_the_total_limit_only(kind):
     script = drip(b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 1000, 0.005)
     async with stage(kind, script) as at:
-        limits = replace(QUICK, first_byte_s=1, idle_s=1, total_s=SHORT_S)
+        limits = replace(AMPLE, first_byte_s=1, idle_s=1, total_s=SHORT_S)
         await expect_limit(at, "total", limits)
 
 
 @every_kind
 async def test_a_drip_that_keeps_to_the_idle_limit_is_read_to_its_end(kind):
     async with stage(kind, drip(HEAD + b"0123456789", 0.004)) as at:
-        response = await at.send(timeouts=replace(QUICK, idle_s=0.15, first_byte_s=0.15))
+        response = await at.send(timeouts=replace(AMPLE, idle_s=0.15, first_byte_s=0.15))
         assert await response.read(100) == b"0123456789"
         response.close()
 
@@ -118,7 +118,7 @@ async def test_each_wait_for_a_chunk_has_the_whole_idle_limit(kind):
         await peer.send(b"0\r\n\r\n")
 
     async with stage(kind, script) as at:
-        response = await at.send(timeouts=replace(QUICK, idle_s=0.1))
+        response = await at.send(timeouts=replace(AMPLE, idle_s=0.1))
         assert await response.next_chunk() == b"a"
         await asyncio.sleep(0.08)  # a slow reader is not the provider's fault
         assert await response.next_chunk() == b""
@@ -160,7 +160,7 @@ async def test_a_provider_that_takes_little_by_little_is_not_given_up(kind):
         await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
     async with stage(kind, script) as at:
-        limits = replace(QUICK, write_s=0.1)
+        limits = replace(AMPLE, write_s=0.1)
         assert (await at.fetch(b"x" * size, timeouts=limits))[2] == b"ok"
 
 

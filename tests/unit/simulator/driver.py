@@ -107,6 +107,39 @@ def ask(
     return call(simulator or Simulator(), "POST", path, headers=sent, body=data)
 
 
+def form(*parts: tuple[str, bytes], boundary: str = "xx") -> bytes:
+    """Return a multipart body; each part has its head, without the first words of it, and its content."""
+    pieces = [
+        f"--{boundary}\r\ncontent-disposition: form-data; {head}\r\n\r\n".encode() + data + b"\r\n"
+        for head, data in parts
+    ]
+    return b"".join(pieces) + f"--{boundary}--\r\n".encode()
+
+
+def file_part(name: str = "a.txt", data: bytes = b"Grass is green.", kind: str = "text/plain") -> tuple[str, bytes]:
+    """Return the part of a form that is the file."""
+    return f'name="file"; filename="{name}"\r\ncontent-type: {kind}', data
+
+
+def upload(
+    simulator: Simulator, *parts: tuple[str, bytes], beta: str = "", headers: dict[str, str] | None = None
+) -> Answered:
+    """Upload a form, or a short text."""
+    sent = {**ANTHROPIC_HEADERS, "content-type": "multipart/form-data; boundary=xx", **(headers or {})}
+    sent = {**sent, "anthropic-beta": beta} if beta else sent
+    return call(simulator, "POST", "/v1/files", headers=sent, body=form(*(parts or [file_part()])))
+
+
+def api(
+    simulator: Simulator, method: str, path: str, body: Any = None, *, beta: str = "", query: str = "", **headers: str
+) -> Answered:
+    """Call any endpoint of the Anthropic fake; an underscore in a header's name stands for a dash."""
+    sent = {**ANTHROPIC_HEADERS, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    sent = {**sent, "anthropic-beta": beta} if beta else sent
+    data = b"" if body is None else json.dumps(body).encode()
+    return call(simulator, method, path, headers=sent, body=data, query=query)
+
+
 def chat(simulator: Simulator | None = None, *, headers: dict[str, str] | None = None, **changes: Any) -> Answered:
     """Ask the OpenAI fake; a change to None takes a key out."""
     body: dict[str, Any] = {"model": "gpt-4o", "messages": user("Hello"), **changes}

@@ -1,8 +1,9 @@
 import base64
+import hashlib
 import json
 
 from lockgate.simulator.app import Simulator
-from tests.unit.simulator.driver import ask, call, chat
+from tests.unit.simulator.driver import api, ask, call, chat, upload
 
 
 def control(simulator, method, path, **more):
@@ -71,3 +72,23 @@ def test_control_requests_are_not_counted():
     assert control(simulator, "GET", "nothing").status == 404
     assert len(simulator.requests) == 0
     assert control(simulator, "GET", "health").headers["x-lockgate-simulated"] == "true"
+
+
+def test_files_are_listed_with_their_digests():
+    simulator = Simulator()
+    made = upload(simulator).json
+    (file,) = control(simulator, "GET", "files").json["files"]
+    assert (file["id"], file["is_kept"]) == (made["id"], True)
+    assert file["sha256"] == hashlib.sha256(b"Grass is green.").hexdigest()
+    control(simulator, "POST", "reset")
+    assert control(simulator, "GET", "files").json["files"] == []
+
+
+def test_batches_are_listed_with_their_requests():
+    simulator = Simulator()
+    requests = [{"custom_id": "a", "params": {"model": "none"}}]
+    made = api(simulator, "POST", "/v1/messages/batches", {"requests": requests}).json
+    expected = {"custom_id": "a", "version": "2023-06-01", "outcome": "errored"}
+    assert control(simulator, "GET", "batches").json["batches"] == [
+        {"id": made["id"], "processing_status": "in_progress", "requests": [expected]}
+    ]

@@ -73,3 +73,10 @@ def test_conditions_are_split_off():
 def test_each_directive_is_documented(request):
     page = (request.config.rootpath / "docs" / "reference" / "simulator.md").read_text()
     assert {key for key in documented_keys() if f"| `{key}" not in page} == set()
+
+
+def test_what_becomes_of_a_batch_is_ordered_too():
+    found = read_orders({"batch_polls": "3", "batch_seconds": "0.5", "batch_result": "expired"}).batch
+    assert (found.polls, found.wait_s, found.result) == (3, 0.5, "expired")
+    with pytest.raises(DirectiveError):
+        read_orders({"batch_result": "lost"})

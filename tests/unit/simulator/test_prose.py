@@ -26,3 +26,8 @@ def test_a_long_echo_is_clipped():
 
 def test_thinking_mentions_the_question():
     assert "Why?" in prose.thinking_text(Dice(1), "Why?")
+
+
+def test_files_are_named():
+    text = answer_text(Dice(1), echo="x", images=1, files=["a.png"])
+    assert text.startswith("Simulated answer to: x (saw 1 image and the file a.png). ")

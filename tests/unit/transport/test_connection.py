@@ -26,14 +26,46 @@ SWITCH = b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nhe
 ALL = [LENGTH, CHUNKED, INTERIM, UNTIL_END, CLOSING, LEFTOVER, GARBAGE, CUT, NOT_HTTP, SWITCH]
 
 
-class FakeLoop:
-    """Timers that never fire, and futures of no loop."""
+NEVER = Timeouts(**dict.fromkeys(Timeouts.__struct_fields__, 1000000000000.0))
 
-    def call_later(self, delay, callback):
-        return self
+
+class FakeTimer:
+    """A timer that fires when the test lets it."""
+
+    def __init__(self, at, callback):
+        self.at = at
+        self.callback = callback
+        self.is_cancelled = False
 
     def cancel(self):
-        pass
+        self.is_cancelled = True
+
+
+class FakeLoop:
+    """A clock that the test moves, and futures of no loop."""
+
+    def __init__(self):
+        self.now = 1000.0
+        self.timers = []
+
+    def monotonic(self):
+        return self.now
+
+    def call_later(self, delay, callback):
+        self.timers.append(FakeTimer(self.now + delay, callback))
+        return self.timers[-1]
+
+    def armed(self):
+        return [timer for timer in self.timers if not timer.is_cancelled]
+
+    def pass_time(self, until):
+        """Move the clock and fire what is due on the way."""
+        while due := [timer for timer in self.armed() if timer.at <= until]:
+            timer = min(due, key=lambda timer: timer.at)
+            self.timers.remove(timer)
+            self.now = max(self.now, timer.at)
+            timer.callback()
+        self.now = until
 
     def create_future(self):
         return FakeFuture()
@@ -58,6 +90,7 @@ class FakeTransport:
         self.is_aborted = False
         self.is_paused = False
         self.written = b""
+        self.unsent = 0
 
     def write(self, data):
         self.written += bytes(data)
@@ -75,7 +108,7 @@ class FakeTransport:
         self.is_paused = False
 
     def get_write_buffer_size(self):
-        return 0
+        return self.unsent
 
 
 class FakeOwner:
@@ -97,12 +130,13 @@ class Rig:
 
     def __init__(self, *, method: str = "POST") -> None:
         self.owner, self.transport = FakeOwner(), FakeTransport()
-        self.connection = Connection(self.owner, FakeLoop())
+        self.loop = FakeLoop()
+        self.connection = Connection(self.owner, self.loop)
         self.connection.connection_made(self.transport)
         self.begin(method=method)
 
-    def begin(self, *, method: str = "POST") -> None:
-        self.connection.begin(is_head_request=method == "HEAD", timeouts=Timeouts(), started_at=0.0)
+    def begin(self, *, method: str = "POST", timeouts: Timeouts = NEVER) -> None:
+        self.connection.begin(is_head_request=method == "HEAD", timeouts=timeouts, started_at=self.loop.now)
         self.connection.write(b"request")
 
     def feed(self, *pieces: bytes) -> None:
@@ -317,3 +351,122 @@ def test_a_cancelled_wait_is_not_woken():
         rig.connection.drop()
 
     asyncio.run(scenario())
+
+
+def test_collecting_ends_with_the_request():
+    rig = Rig()
+    rig.connection.collect(10_000_000)
+    rig.feed(LENGTH)
+    rig.connection.take()
+    rig.connection.release()
+    rig.begin()
+    rig.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n", b"x" * (HIGH_WATER + 1))
+    assert rig.transport.is_paused
+
+
+def test_the_end_of_an_idle_connection_is_noticed_at_once():
+    rig = Rig()
+    rig.feed(LENGTH)
+    rig.connection.take()
+    rig.connection.release()
+    rig.connection.eof_received()
+    assert rig.owner.forgotten == 1
+
+
+LIMITS = Timeouts(pool_s=1e9, connect_s=1e9, tls_s=1e9, write_s=70, first_byte_s=50, idle_s=30, total_s=1000)
+
+
+@pytest.fixture
+def rig(monkeypatch):
+    """A connection on a clock of its own, idle, with limits of 70, 50, 30 and 1000 seconds to come."""
+    rig = Rig()
+    monkeypatch.setattr("lockgate.transport.connection.monotonic", rig.loop.monotonic)
+    rig.feed(LENGTH)
+    rig.connection.take()
+    rig.connection.release()
+    rig.begin(timeouts=LIMITS)
+    return rig
+
+
+def phase_after(rig: Rig, seconds: float) -> str | None:
+    """Let time pass and return the limit that ran out, if one did."""
+    rig.loop.pass_time(rig.loop.now + seconds)
+    return getattr(rig.connection.error, "phase", None)
+
+
+def test_the_first_byte_is_due_after_its_limit_and_not_before(rig):
+    rig.connection.wait(BODY)
+    assert phase_after(rig, 49.9) is None
+    assert phase_after(rig, 0.2) == "first_byte"
+    assert rig.transport.is_aborted
+
+
+def test_every_byte_of_a_head_starts_the_idle_limit_anew(rig):
+    rig.connection.wait(BODY)
+    for byte in b"HTTP/1.1 200 OK":
+        assert phase_after(rig, 29.9) is None
+        rig.feed(bytes([byte]))
+    assert phase_after(rig, 30.1) == "idle"
+
+
+def test_a_wait_for_the_body_is_due_from_its_own_start(rig):
+    rig.feed(LENGTH[:-1])
+    assert phase_after(rig, 500) is None  # nobody waits: only the whole has a limit
+    rig.connection.wait(BODY)
+    assert phase_after(rig, 29.9) is None
+    assert phase_after(rig, 0.2) == "idle"
+
+
+def test_the_whole_has_a_limit_whoever_is_slow(rig):
+    rig.feed(LENGTH[:-1])
+    assert phase_after(rig, 999.9) is None
+    assert phase_after(rig, 0.2) == "total"
+
+
+def test_writing_is_due_only_when_nothing_was_taken(rig):
+    rig.transport.unsent = 1_000_000
+    rig.connection.pause_writing()
+    for _ in range(8):
+        assert phase_after(rig, 69) is None
+        rig.transport.unsent -= 1
+    assert phase_after(rig, 140) == "write"
+
+
+def test_a_write_that_never_moved_is_due_after_its_limit(rig):
+    rig.transport.unsent = 1_000_000
+    rig.connection.pause_writing()
+    assert phase_after(rig, 69.9) is None
+    assert phase_after(rig, 0.2) == "write"
+
+
+def test_the_first_byte_is_awaited_from_the_end_of_writing(rig):
+    rig.connection.pause_writing()
+    assert phase_after(rig, 60) is None
+    rig.connection.resume_writing()
+    assert phase_after(rig, 49.9) is None
+    assert phase_after(rig, 0.2) == "first_byte"
+
+
+def test_many_requests_arm_one_timer(rig):
+    for _ in range(100):
+        rig.feed(LENGTH)
+        rig.connection.take()
+        rig.connection.release()
+        rig.begin(timeouts=LIMITS)
+    assert len(rig.loop.timers) <= 2
+    assert len(rig.loop.armed()) == 1
+
+
+def test_an_idle_connection_stops_its_clock(rig):
+    rig.feed(LENGTH)
+    rig.connection.take()
+    rig.connection.release()
+    assert phase_after(rig, 10_000) is None
+    assert rig.loop.armed() == []
+    rig.begin(timeouts=LIMITS)
+    assert phase_after(rig, 50.1) == "first_byte"
+
+
+def test_a_lost_connection_leaves_no_timer(rig):
+    rig.end()
+    assert rig.loop.armed() == []

@@ -7,33 +7,14 @@ section 2.8.
 from __future__ import annotations
 
 import re
-from html import unescape
 
 from msgspec import Raw
 
 from lockgate.core.chunk import StreamError
-from lockgate.dialects.anthropic_messages.json_text import list_items, object_keys, text_of, write_json
+from lockgate.core.error_text import CONTEXT_OVERFLOW, OVERFLOW_WORDS, kind_of_status, visible_text
+from lockgate.core.json_text import list_items, object_keys, text_of, write_json
 from lockgate.errors import GatewayError, Rejected
 
-MAX_MESSAGE_CHARS = 500
-"""How much of a body that is not JSON is quoted."""
-
-_KINDS = {
-    400: "invalid_request_error",
-    401: "authentication_error",
-    402: "billing_error",
-    403: "permission_error",
-    404: "not_found_error",
-    408: "timeout_error",
-    409: "invalid_request_error",
-    413: "request_too_large",
-    422: "invalid_request_error",
-    429: "rate_limit_error",
-    500: "api_error",
-    503: "overloaded_error",
-    504: "timeout_error",
-    529: "overloaded_error",
-}
 _PHRASES = {
     400: "Bad request",
     401: "Unauthorized",
@@ -51,19 +32,8 @@ _PHRASES = {
     504: "Gateway timeout",
     529: "Overloaded",
 }
-_SERVER_ERROR = 500
-_HIDDEN = re.compile(r"<(script|style|title|head)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
-_TAG = re.compile(r"<[^>]*>")
-_SPACE = re.compile(r"\s+")
 _IS_WORD_CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+").fullmatch
-_CONTEXT_OVERFLOW = "context_length_exceeded"
-_OVERFLOW_WORDS = "prompt is too long"
 _STREAM_FAILURE = "The provider reported an error"
-
-
-def kind_of_status(status: int) -> str:
-    """Return Anthropic's error type for an HTTP status."""
-    return _KINDS.get(status) or ("api_error" if status >= _SERVER_ERROR else "invalid_request_error")
 
 
 def anthropic_kind(kind: str) -> str:
@@ -78,7 +48,7 @@ def read_error(status: int, body: bytes) -> Rejected:
     fields = object_keys(inner)
     message = _first_text(fields.get("message"), inner, keys.get("message"), keys.get("Message"), keys.get("detail"))
     return Rejected(
-        message or _visible_text(body) or _PHRASES.get(status, f"Error {status}"),
+        message or _page_text(body) or _PHRASES.get(status, f"Error {status}"),
         status=status,
         kind=text_of(fields.get("type")) or kind_of_status(status),
         wire_code=_code_of(fields),
@@ -111,14 +81,9 @@ def _code_of(fields: dict[str, Raw]) -> str | None:
     return text_of(details.get("error_code")) or text_of(fields.get("code"))
 
 
-def _visible_text(body: bytes) -> str:
-    """Return what a person would read in a page, on one line; JSON without a message says nothing to people."""
-    if body.lstrip()[:1] in (b"{", b"["):
-        return ""
-    text = body[: 64 * MAX_MESSAGE_CHARS].decode("utf-8", "replace")
-    plain = unescape(_TAG.sub(" ", _HIDDEN.sub(" ", text)))
-    shown = "".join(char if char.isprintable() else " " for char in plain)
-    return _SPACE.sub(" ", shown).strip()[:MAX_MESSAGE_CHARS]
+def _page_text(body: bytes) -> str:
+    """Return what a page says; JSON without a message says nothing to people."""
+    return "" if body.lstrip()[:1] in (b"{", b"[") else visible_text(body)
 
 
 def error_message(error: GatewayError, provider: str | None) -> str:
@@ -126,8 +91,8 @@ def error_message(error: GatewayError, provider: str | None) -> str:
     message = error.message or _PHRASES.get(error.status, _STREAM_FAILURE)
     if provider is not None:
         message = f"{provider} error: {message}"
-    if error.wire_code == _CONTEXT_OVERFLOW and not message.startswith(_OVERFLOW_WORDS):
-        message = f"{_OVERFLOW_WORDS}: {message}"
+    if error.wire_code == CONTEXT_OVERFLOW and not message.startswith(OVERFLOW_WORDS):
+        message = f"{OVERFLOW_WORDS}: {message}"
     return message.encode("utf-8", "replace").decode()
 
 

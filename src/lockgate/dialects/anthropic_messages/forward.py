@@ -13,6 +13,7 @@ from msgspec import Raw, structs
 
 from lockgate.core.body import Peek, model_name, remove_members, splice_model
 from lockgate.core.chat import Call
+from lockgate.core.native import split_flags
 from lockgate.dialects import Written
 from lockgate.errors import InvalidRequest
 
@@ -54,11 +55,6 @@ def header_betas(client: Mapping[bytes, bytes]) -> list[str]:
     """Return the beta flags of the client's headers, in order."""
     values = (client.get(b"anthropic-beta"), client.get(b"x-portkey-anthropic-beta"))
     return [flag for value in values if value for flag in split_flags(value.decode("latin-1"))]
-
-
-def split_flags(text: str) -> list[str]:
-    """Split a comma list of flags."""
-    return [flag for part in text.split(",") if (flag := part.strip())]
 
 
 def join_flags(flags: Iterable[str]) -> bytes:

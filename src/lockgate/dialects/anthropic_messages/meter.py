@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from lockgate.core.assemble import merge_usage
+from lockgate.core.json_text import decode, given
 from lockgate.core.sse import split_events
 from lockgate.dialects import Summary
 from lockgate.dialects.anthropic_messages.errors import read_stream_error
-from lockgate.dialects.anthropic_messages.json_text import decode, given
 from lockgate.dialects.anthropic_messages.usage import read_usage
 from lockgate.dialects.anthropic_messages.wire import SummaryIn, event_decoder, summary_decoder
 from lockgate.errors import Malformed

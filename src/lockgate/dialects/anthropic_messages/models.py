@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import msgspec
 from msgspec import Raw, Struct
 
+from lockgate.core.json_text import decode_upstream, write_json
 from lockgate.core.models import ModelEntry
-from lockgate.errors import Malformed
 
 
 class _Entry(Struct, frozen=True):
@@ -30,17 +30,14 @@ class _Written(Struct, frozen=True, kw_only=True):
     lifecycle: str = "active"
 
 
-_read_page = msgspec.json.Decoder(_Page).decode
-_read_entry = msgspec.json.Decoder(_Entry).decode
-_encode = msgspec.json.Encoder().encode
+_page_decoder = msgspec.json.Decoder(_Page)
+_entry_decoder = msgspec.json.Decoder(_Entry)
+_COMPLAINT = "The provider's list of models is not in Anthropic's shape"
 
 
 def read_models(body: bytes) -> list[ModelEntry]:
     """Read a page of models. Raises Malformed."""
-    try:
-        return [_entry(raw) for raw in _read_page(body).data]
-    except msgspec.MsgspecError:
-        raise Malformed("The provider's list of models is not in Anthropic's shape") from None
+    return [_entry(raw) for raw in decode_upstream(_page_decoder, body, _COMPLAINT).data]
 
 
 def write_models(entries: Sequence[ModelEntry]) -> bytes:
@@ -52,16 +49,16 @@ def write_models(entries: Sequence[ModelEntry]) -> bytes:
         "first_id": data[0].id if data else None,
         "last_id": data[-1].id if data else None,
     }
-    return _encode(page)
+    return write_json(page)
 
 
 def write_model(entry: ModelEntry) -> bytes:
     """Write one model."""
-    return _encode(_written(entry))
+    return write_json(_written(entry))
 
 
 def _entry(raw: Raw) -> ModelEntry:
-    entry = _read_entry(bytes(raw))
+    entry = decode_upstream(_entry_decoder, raw, _COMPLAINT)
     return ModelEntry(
         id=entry.id,
         created_at=_seconds(entry.created_at),

@@ -11,6 +11,7 @@ from typing import Literal, cast
 
 from msgspec import Raw
 
+from lockgate.core.blocks import type_decoder
 from lockgate.core.chat import (
     Block,
     Call,
@@ -23,20 +24,21 @@ from lockgate.core.chat import (
     Tool,
     ToolChoice,
 )
-from lockgate.dialects.anthropic_messages.blocks import read_blocks
-from lockgate.dialects.anthropic_messages.forward import split_flags
-from lockgate.dialects.anthropic_messages.json_text import (
+from lockgate.core.json_text import (
     ABSENT,
+    EMPTY_OBJECT,
     NULL,
+    REQUIRED,
     decode,
-    decode_input,
     given,
+    list_decoder,
     object_keys,
-    refuse,
     write_json,
 )
+from lockgate.core.native import NATIVE_FIELDS, metadata_decoder, output_config_decoder, read_betas
+from lockgate.dialects.anthropic_messages.blocks import read_blocks
+from lockgate.dialects.anthropic_messages.faults import decode_input, refuse
 from lockgate.dialects.anthropic_messages.wire import (
-    NATIVE_FIELDS,
     CallIn,
     MessageIn,
     ToolIn,
@@ -44,18 +46,14 @@ from lockgate.dialects.anthropic_messages.wire import (
     choice_decoder,
     exact_call_decoder,
     format_decoder,
-    list_decoder,
-    metadata_decoder,
-    output_config_decoder,
     thinking_decoder,
     tool_decoder,
-    type_decoder,
 )
 
 _ROLES = frozenset({"user", "assistant", "system"})
 _CALL_FIELDS = frozenset(CallIn.__struct_fields__)
 _TOOL_FIELDS = frozenset(ToolIn.__struct_fields__)
-_CARRIED = tuple(sorted(NATIVE_FIELDS - {"metadata", "output_config"}))
+_CARRIED = tuple(sorted(NATIVE_FIELDS | {"service_tier"}))
 
 
 def read_call(body: bytes) -> Call:
@@ -91,7 +89,7 @@ def read_call(body: bytes) -> Call:
         effort=effort,
         output=output,
         user=_read_user(wire, native),
-        betas=_read_betas(wire),
+        betas=read_betas(wire.anthropic_beta, wire.betas) if wire.anthropic_beta or wire.betas else (),
         api_version=wire.anthropic_version or None,
         native=native,
         unknown=unknown,
@@ -141,7 +139,7 @@ def _read_tool(raw: Raw, path: str) -> Tool:
     if wire.type not in (None, "custom"):
         return NativeTool(type=wire.type or "", name=wire.name, raw=raw)
     if not wire.name:
-        raise refuse(f"{path}.name", "this field is required")
+        raise refuse(f"{path}.name", REQUIRED)
     schema = given(wire.input_schema)
     if schema is not None and bytes(schema)[:1] != b"{":
         raise refuse(f"{path}.input_schema", "expected `object`")
@@ -164,7 +162,7 @@ def _read_choice(raw: Raw) -> ToolChoice | None:
     if wire.type not in ("auto", "any", "tool", "none"):
         return ToolChoice(raw=found)
     if wire.type == "tool" and not wire.name:
-        raise refuse("tool_choice.name", "this field is required")
+        raise refuse("tool_choice.name", REQUIRED)
     return ToolChoice(
         mode=cast(Literal["auto", "any", "tool", "none"], wire.type),
         name=wire.name if wire.type == "tool" else None,
@@ -186,7 +184,7 @@ def _read_output(wire: CallIn, native: dict[str, Raw]) -> tuple[str | None, Outp
     old = given(wire.output_format)
     if config is None and old is None:
         return None, None
-    found = decode_input(output_config_decoder, config or Raw(b"{}"), "output_config")
+    found = decode_input(output_config_decoder, config or EMPTY_OBJECT, "output_config")
     chosen = given(found.format)
     if chosen is None and old is not None:
         # The deprecated spelling: moved to where the API takes it today.
@@ -204,7 +202,7 @@ def _read_format(raw: Raw) -> OutputFormat | None:
         return None
     schema = given(decode_input(format_decoder, raw, path).schema)
     if schema is None:
-        raise refuse(f"{path}.schema", "this field is required")
+        raise refuse(f"{path}.schema", REQUIRED)
     return OutputFormat(kind="json_schema", schema=schema)
 
 
@@ -217,13 +215,3 @@ def _read_user(wire: CallIn, native: dict[str, Raw]) -> str | None:
     if object_keys(found).keys() - {"user_id"}:
         native["metadata"] = found
     return user or None
-
-
-def _read_betas(wire: CallIn) -> tuple[str, ...]:
-    if wire.betas is None and wire.anthropic_beta is None:
-        return ()
-    flags: dict[str, None] = {}
-    for source in (wire.anthropic_beta, wire.betas):
-        for text in [source] if isinstance(source, str) else source or ():
-            flags.update(dict.fromkeys(split_flags(text)))
-    return tuple(flags)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from msgspec import Raw
 
 from lockgate.core.chat import Block, Reply
+from lockgate.core.json_text import NULL, decode, object_keys
 from lockgate.dialects import ReplyRules
 from lockgate.dialects.anthropic_messages.blocks import read_block
-from lockgate.dialects.anthropic_messages.json_text import NULL, decode, decode_upstream, object_keys
+from lockgate.dialects.anthropic_messages.faults import decode_upstream
 from lockgate.dialects.anthropic_messages.undo import undo_reply
 from lockgate.dialects.anthropic_messages.usage import read_usage
 from lockgate.dialects.anthropic_messages.wire import ReplyIn, exact_reply_decoder, reply_decoder

@@ -11,8 +11,8 @@ from msgspec import Raw, Struct
 
 from lockgate.catalog import ModelFacts
 from lockgate.core.chat import Call, Message, RedactedThinkingBlock, ThinkingBlock, ToolResultBlock, ToolUseBlock
-from lockgate.dialects.anthropic_messages.json_text import decode_input
-from lockgate.dialects.anthropic_messages.notes import Notes
+from lockgate.core.notes import Notes
+from lockgate.dialects.anthropic_messages.faults import decode_input
 from lockgate.dialects.anthropic_messages.turns import is_signed
 from lockgate.dialects.anthropic_messages.wire import thinking_decoder
 

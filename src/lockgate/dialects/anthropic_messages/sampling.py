@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from lockgate.catalog import ModelFacts
 from lockgate.core.chat import Call
-from lockgate.dialects.anthropic_messages.notes import Notes
+from lockgate.core.notes import Notes
 
 _MIN_TOP_P_THINKING = 0.95
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")

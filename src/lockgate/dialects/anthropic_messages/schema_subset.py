@@ -9,7 +9,8 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw
 
-from lockgate.dialects.anthropic_messages.json_text import decode_input, write_json
+from lockgate.core.json_text import write_json
+from lockgate.dialects.anthropic_messages.faults import decode_input
 
 _FORMATS = frozenset({"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"})
 _KEPT = frozenset({"type", "enum", "const", "description", "title", "default", "$ref"})

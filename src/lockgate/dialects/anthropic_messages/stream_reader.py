@@ -27,10 +27,11 @@ from lockgate.core.chunk import (
     TextDelta,
     ThinkingDelta,
 )
+from lockgate.core.json_text import EMPTY_OBJECT, NULL, given, list_items, object_keys
 from lockgate.core.sse import Event, SseDecoder
-from lockgate.dialects import EMPTY_OBJECT, ReplyRules
+from lockgate.dialects import ReplyRules
 from lockgate.dialects.anthropic_messages.errors import read_stream_error
-from lockgate.dialects.anthropic_messages.json_text import NULL, decode_upstream, given, list_items, object_keys
+from lockgate.dialects.anthropic_messages.faults import decode_upstream
 from lockgate.dialects.anthropic_messages.read_reply import read_envelope, read_reply_block
 from lockgate.dialects.anthropic_messages.undo import StreamUndo
 from lockgate.dialects.anthropic_messages.usage import read_usage

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lockgate.core.blocks import ToolUseOut
 from lockgate.core.chat import Block, OpaqueBlock, TextBlock, ThinkingBlock, ToolUseBlock, Usage
 from lockgate.core.chunk import (
     BlockStart,
@@ -25,12 +26,11 @@ from lockgate.core.chunk import (
     TextDelta,
     ThinkingDelta,
 )
-from lockgate.dialects import EMPTY_OBJECT, View
+from lockgate.core.json_text import EMPTY_OBJECT, ascii_string, one_line, write_json
+from lockgate.dialects import View
 from lockgate.dialects.anthropic_messages.blocks import with_further_keys, write_block
 from lockgate.dialects.anthropic_messages.errors import anthropic_kind, error_message
-from lockgate.dialects.anthropic_messages.json_text import ascii_string, one_line, write_json
 from lockgate.dialects.anthropic_messages.usage import write_usage
-from lockgate.dialects.anthropic_messages.wire import ToolUseOut
 from lockgate.dialects.anthropic_messages.write_reply import message_id
 from lockgate.errors import GatewayError, Rejected
 

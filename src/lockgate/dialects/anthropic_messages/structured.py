@@ -9,10 +9,11 @@ from msgspec import Raw, Struct
 
 from lockgate.catalog import ModelFacts
 from lockgate.core.chat import Call, OutputFormat
+from lockgate.core.json_text import write_json
+from lockgate.core.notes import Notes
+from lockgate.core.tool_names import clean
 from lockgate.dialects import ReplyRules
-from lockgate.dialects.anthropic_messages.identifiers import MAX_NAME_CHARS, clean_id
-from lockgate.dialects.anthropic_messages.json_text import write_json
-from lockgate.dialects.anthropic_messages.notes import Notes
+from lockgate.dialects.anthropic_messages.identifiers import MAX_NAME_CHARS
 from lockgate.dialects.anthropic_messages.schema_subset import is_object_schema, read_schema, to_subset, wrap
 from lockgate.dialects.anthropic_messages.tool_schema import repair_schema
 from lockgate.dialects.anthropic_messages.wire import ToolOut
@@ -62,7 +63,7 @@ def decide_structure(call: Call, output: OutputFormat, facts: ModelFacts, notes:
 def _name(call: Call, output: OutputFormat) -> str:
     """Return a name for the tool that none of the client's tools has."""
     taken = {tool.name for tool in call.tools}
-    base = clean_id(output.name or "")[: MAX_NAME_CHARS - 4] or _TOOL_NAME
+    base = clean(output.name or "")[: MAX_NAME_CHARS - 4] or _TOOL_NAME
     name, count = base, 1
     while name in taken:
         count += 1

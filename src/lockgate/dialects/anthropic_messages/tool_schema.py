@@ -8,7 +8,8 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw, Struct
 
-from lockgate.dialects.anthropic_messages.json_text import ABSENT, decode_input, write_json
+from lockgate.core.json_text import ABSENT, write_json
+from lockgate.dialects.anthropic_messages.faults import decode_input
 
 NO_ARGUMENTS = Raw(b'{"type":"object","properties":{}}')
 """The schema of a tool that has none."""

@@ -11,9 +11,10 @@ from msgspec import Raw, Struct
 
 from lockgate.catalog import ModelFacts
 from lockgate.core.chat import Call, FunctionTool, NativeTool, Tool, ToolChoice
-from lockgate.dialects.anthropic_messages.identifiers import ToolNames
-from lockgate.dialects.anthropic_messages.json_text import object_keys, write_json
-from lockgate.dialects.anthropic_messages.notes import Notes
+from lockgate.core.json_text import object_keys, write_json
+from lockgate.core.notes import Notes
+from lockgate.core.tool_names import ToolNames
+from lockgate.dialects.anthropic_messages.identifiers import MAX_NAME_CHARS
 from lockgate.dialects.anthropic_messages.schema_subset import is_within_subset, read_schema
 from lockgate.dialects.anthropic_messages.tool_schema import repair_schema
 from lockgate.dialects.anthropic_messages.wire import ChoiceOut, ToolOut
@@ -32,7 +33,7 @@ NO_TOOLS = WrittenTools()
 
 def tool_names(call: Call) -> ToolNames:
     """Return the mapping of names for a call."""
-    return ToolNames(tool.name for tool in call.tools if tool.name)
+    return ToolNames((tool.name for tool in call.tools if tool.name), MAX_NAME_CHARS)
 
 
 def has_forced_choice(call: Call, facts: ModelFacts) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw
 
+from lockgate.core.blocks import RedactedThinkingOut, TextOut, ThinkingOut, ToolResultOut, ToolUseOut
 from lockgate.core.chat import (
     Block,
     Call,
@@ -23,18 +24,12 @@ from lockgate.core.chat import (
     ToolResultBlock,
     ToolUseBlock,
 )
+from lockgate.core.json_text import NULL, list_items, object_keys, text_of, write_json
+from lockgate.core.notes import Notes
+from lockgate.core.tool_names import ToolNames, clean
 from lockgate.dialects.anthropic_messages.blocks import with_further_keys, write_block, write_document
-from lockgate.dialects.anthropic_messages.identifiers import ToolIds, ToolNames, clean_id
-from lockgate.dialects.anthropic_messages.json_text import NULL, list_items, object_keys, text_of, write_json
-from lockgate.dialects.anthropic_messages.notes import Notes
-from lockgate.dialects.anthropic_messages.wire import (
-    RedactedThinkingOut,
-    TextOut,
-    ThinkingOut,
-    ToolResultOut,
-    ToolUseOut,
-    TurnOut,
-)
+from lockgate.dialects.anthropic_messages.identifiers import ToolIds
+from lockgate.dialects.anthropic_messages.wire import TurnOut
 from lockgate.errors import Unsupported
 
 FOREIGN_SIGNATURE = "gw1."
@@ -175,7 +170,7 @@ class _TurnWriter:
         call = self._ids.answered(block.tool_use_id)
         if call is None:
             self._open("user")
-            turn, order, call_id = len(self._turns) - 1, _ORPHAN, clean_id(block.tool_use_id)
+            turn, order, call_id = len(self._turns) - 1, _ORPHAN, clean(block.tool_use_id)
         else:
             turn, order, call_id = call.turn + 1, call.order, call.id
             if turn == len(self._turns):

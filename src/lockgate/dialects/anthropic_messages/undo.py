@@ -24,8 +24,8 @@ from lockgate.core.chunk import (
     TextDelta,
     ThinkingDelta,
 )
+from lockgate.core.json_text import object_keys, write_json
 from lockgate.dialects import ReplyRules
-from lockgate.dialects.anthropic_messages.json_text import object_keys, write_json
 
 _NUMBERED = (
     BlockStart,

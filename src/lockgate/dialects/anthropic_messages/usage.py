@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec import Raw
 
 from lockgate.core.chat import Usage
-from lockgate.dialects.anthropic_messages.json_text import NULL, decode, decode_upstream, given, object_keys
+from lockgate.core.json_text import NULL, decode, given, object_keys
+from lockgate.dialects.anthropic_messages.faults import decode_upstream
 from lockgate.dialects.anthropic_messages.wire import UsageIn, exact_usage_decoder, usage_decoder
 
 _KNOWN = frozenset(UsageIn.__struct_fields__)

@@ -10,71 +10,23 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw, Struct
 
-from lockgate.dialects.anthropic_messages.json_text import ABSENT
+from lockgate.core.blocks import BlockIn, TextOut
+from lockgate.core.json_text import ABSENT
+from lockgate.core.native import NATIVE_FIELDS
 
-NATIVE_FIELDS = frozenset(
-    {
-        "billing_policy",
-        "cache_control",
-        "compaction",
-        "container",
-        "context_management",
-        "diagnostics",
-        "fallback_credit_token",
-        "fallbacks",
-        "inference_geo",
-        "mcp_servers",
-        "metadata",
-        "output_config",
-        "service_tier",
-        "speed",
-        "thread",
-        "user_profile_id",
-    }
-)
-"""Top-level fields that no other dialect has, carried by name."""
+MESSAGES_FIELDS = NATIVE_FIELDS | {"metadata", "output_config", "service_tier"}
+"""Top-level fields that are carried by name."""
 
 # ---- read, both ways
 
 
-class SourceIn(Struct):
-    """``source`` of an image or document."""
-
-    type: str
-    media_type: str | None = None
-    data: str | None = None
-    url: str | None = None
-    file_id: str | None = None
-
-
-class TypeIn(Struct):
-    """The one key that every block, tool and choice has."""
+class TypedBlockIn(BlockIn, kw_only=True):
+    """A block with its type."""
 
     type: str
 
 
-class BlockIn(Struct):
-    """The keys of the block types that we type; which of them count depends on ``type``."""
-
-    type: str
-    text: str | None = None
-    citations: Raw = ABSENT
-    cache_control: Raw = ABSENT
-    source: Raw = ABSENT
-    title: str | None = None
-    context: str | None = None
-    thinking: str | None = None
-    signature: str | None = None
-    data: str | None = None
-    id: str | None = None
-    name: str | None = None
-    input: Raw = ABSENT
-    tool_use_id: str | None = None
-    content: Raw = ABSENT
-    is_error: bool | None = None
-
-
-class ExactBlockIn(BlockIn, forbid_unknown_fields=True):
+class ExactBlockIn(TypedBlockIn, forbid_unknown_fields=True):
     """A block whose every key is canonical."""
 
 
@@ -150,19 +102,6 @@ class ChoiceIn(Struct):
     disable_parallel_tool_use: bool | None = None
 
 
-class MetadataIn(Struct):
-    """``metadata``."""
-
-    user_id: str | None = None
-
-
-class OutputConfigIn(Struct):
-    """``output_config``."""
-
-    effort: str | None = None
-    format: Raw = ABSENT
-
-
 class FormatIn(Struct):
     """``output_config.format``."""
 
@@ -177,18 +116,12 @@ class ThinkingIn(Struct):
     budget_tokens: int | None = None
 
 
-block_decoder = msgspec.json.Decoder(BlockIn)
+block_decoder = msgspec.json.Decoder(TypedBlockIn)
 exact_block_decoder = msgspec.json.Decoder(ExactBlockIn)
-source_decoder = msgspec.json.Decoder(SourceIn)
-type_decoder = msgspec.json.Decoder(TypeIn)
-text_decoder = msgspec.json.Decoder(str)
-list_decoder = msgspec.json.Decoder(list[Raw])
 call_decoder = msgspec.json.Decoder(CallIn)
 exact_call_decoder = msgspec.json.Decoder(ExactCallIn)
 tool_decoder = msgspec.json.Decoder(ToolIn)
 choice_decoder = msgspec.json.Decoder(ChoiceIn)
-metadata_decoder = msgspec.json.Decoder(MetadataIn)
-output_config_decoder = msgspec.json.Decoder(OutputConfigIn)
 format_decoder = msgspec.json.Decoder(FormatIn)
 thinking_decoder = msgspec.json.Decoder(ThinkingIn)
 
@@ -292,62 +225,6 @@ raw_delta_decoder = msgspec.json.Decoder(RawDeltaIn)
 summary_decoder = msgspec.json.Decoder(SummaryIn)
 
 # ---- what we write
-
-
-class TextOut(Struct, tag_field="type", tag="text", omit_defaults=True, gc=False):
-    """Visible text. Not frozen: a cache mark may move here from an empty block behind it."""
-
-    text: str
-    citations: Raw | None = None
-    cache_control: Raw | None = None
-
-
-class ImageOut(Struct, tag_field="type", tag="image", omit_defaults=True):
-    """An image."""
-
-    source: dict[str, str]
-    cache_control: Raw | None = None
-
-
-class DocumentOut(Struct, tag_field="type", tag="document", omit_defaults=True):
-    """A document."""
-
-    source: dict[str, str]
-    title: str | None = None
-    context: str | None = None
-    citations: Raw | None = None
-    cache_control: Raw | None = None
-
-
-class ThinkingOut(Struct, tag_field="type", tag="thinking", gc=False):
-    """Signed reasoning."""
-
-    thinking: str
-    signature: str
-
-
-class RedactedThinkingOut(Struct, tag_field="type", tag="redacted_thinking", gc=False):
-    """Encrypted reasoning."""
-
-    data: str
-
-
-class ToolUseOut(Struct, tag_field="type", tag="tool_use", omit_defaults=True, gc=False):
-    """A call of a client's tool."""
-
-    id: str
-    name: str
-    input: Raw
-    cache_control: Raw | None = None
-
-
-class ToolResultOut(Struct, tag_field="type", tag="tool_result", omit_defaults=True):
-    """What the client's tool answered."""
-
-    tool_use_id: str
-    content: str | list[object] | None = None
-    is_error: bool = False
-    cache_control: Raw | None = None
 
 
 class TurnOut(Struct):

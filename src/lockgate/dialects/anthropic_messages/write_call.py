@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from msgspec import Raw
 
 from lockgate.catalog import ModelFacts
+from lockgate.core.blocks import TextOut
 from lockgate.core.chat import Call
+from lockgate.core.json_text import object_keys, text_of, write_json
+from lockgate.core.notes import Notes
 from lockgate.dialects import ReplyRules, TargetInfo, Written
 from lockgate.dialects.anthropic_messages.betas import needed_betas
 from lockgate.dialects.anthropic_messages.forward import join_flags
-from lockgate.dialects.anthropic_messages.json_text import object_keys, text_of, write_json
-from lockgate.dialects.anthropic_messages.notes import Notes
 from lockgate.dialects.anthropic_messages.reasoning import Reasoning, decide_reasoning
 from lockgate.dialects.anthropic_messages.sampling import (
     NO_SAMPLING,
@@ -35,7 +36,7 @@ from lockgate.dialects.anthropic_messages.tools import (
     write_tools,
 )
 from lockgate.dialects.anthropic_messages.turns import write_turns
-from lockgate.dialects.anthropic_messages.wire import NATIVE_FIELDS, CallOut, MetadataOut, TextOut
+from lockgate.dialects.anthropic_messages.wire import MESSAGES_FIELDS, CallOut, MetadataOut
 
 DEFAULT_VERSION = "2023-06-01"
 """It takes a superset of what later versions take. Source: addendum of November 2026, section 3.2."""
@@ -136,7 +137,7 @@ def _encode(out: CallOut, native: Mapping[str, Raw], notes: Notes) -> bytes:
         return body
     parts = [body[:-1]]
     for name, value in native.items():
-        if name not in NATIVE_FIELDS:
+        if name not in MESSAGES_FIELDS:
             notes.drop(name)
         elif name not in _ELSEWHERE:
             parts.append(b',"%b":%b' % (name.encode(), bytes(value)))

@@ -6,10 +6,10 @@ import msgspec
 from msgspec import Raw
 
 from lockgate.core.chat import Block, Reply, TextBlock, ThinkingBlock, ToolResultBlock
+from lockgate.core.json_text import write_json
 from lockgate.dialects import View
 from lockgate.dialects.anthropic_messages.blocks import write_block
 from lockgate.dialects.anthropic_messages.identifiers import made_id
-from lockgate.dialects.anthropic_messages.json_text import write_json
 from lockgate.dialects.anthropic_messages.usage import write_usage
 
 

@@ -6,37 +6,17 @@ message is about a full context: clients look for Anthropic's phrase there.
 
 from __future__ import annotations
 
-import html
 import re
 
 import msgspec
 from msgspec import UNSET, Raw
 
 from lockgate.core.chunk import StreamError
-from lockgate.dialects.openai_chat.json_text import decode, object_keys, text_of, write_json
+from lockgate.core.error_text import CONTEXT_OVERFLOW, KINDS, OVERFLOW_WORDS, kind_of_status, visible_text
+from lockgate.core.json_text import decode, list_items, object_keys, text_of, write_json
 from lockgate.dialects.openai_chat.wire import ErrorOut, OurErrorBody, ProviderErrorBody
 from lockgate.errors import GatewayError, Rejected
 
-MAX_TEXT = 500
-"""How many characters of a page that is not JSON are shown."""
-MAX_PAGE_BYTES = 8000
-"""How much of such a page is looked at."""
-
-_KIND_BY_STATUS = {
-    400: "invalid_request_error",
-    401: "authentication_error",
-    402: "billing_error",
-    403: "permission_error",
-    404: "not_found_error",
-    408: "timeout_error",
-    409: "invalid_request_error",
-    413: "request_too_large",
-    422: "invalid_request_error",
-    429: "rate_limit_error",
-    503: "overloaded_error",
-    504: "timeout_error",
-    529: "overloaded_error",
-}
 _KIND_BY_CODE = {
     "context_length_exceeded": "invalid_request_error",
     "insufficient_quota": "rate_limit_error",
@@ -51,19 +31,13 @@ _KIND_BY_CODE = {
     "timeout": "timeout_error",
     "tokens": "rate_limit_error",
 }
-_KINDS = frozenset({*_KIND_BY_STATUS.values(), "api_error"})
-_TOO_LONG = "prompt is too long"
-_OVERFLOW_CODE = "context_length_exceeded"
 _OVERFLOW_PHRASES = re.compile(
     r"maximum context length|context (length|window)[^.]{0,40}exceed|exceeds?[^.]{0,40}context"
 )
-_HIDDEN = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.DOTALL | re.IGNORECASE)
 _STATUS = re.compile(r"[45][0-9]{2}")
-_TAG = re.compile(r"<[^>]*>")
 _TEXT_KEYS = ("message", "Message", "detail", "error_description", "title", "msg", "errors")
 
 _read_any = msgspec.json.Decoder(Raw)
-_read_list = msgspec.json.Decoder(list[Raw])
 
 
 # ---- for clients
@@ -105,18 +79,10 @@ def _attributed(message: str, provider: str) -> str:
 # ---- from providers
 
 
-def kind_of_status(status: int) -> str:
-    """Return the kind that an HTTP status stands for."""
-    kind = _KIND_BY_STATUS.get(status)
-    if kind is not None:
-        return kind
-    return "invalid_request_error" if 400 <= status < 500 else "api_error"
-
-
 def read_error(status: int, body: bytes) -> Rejected:
     """Read an error reply of any shape. Never raises."""
     found = _Found(_parse(body))
-    message = found.message or _page_text(body) if not found.is_json else found.message
+    message = found.message or visible_text(body) if not found.is_json else found.message
     kind = "rate_limit_error" if found.code == "insufficient_quota" else kind_of_status(status)
     return Rejected(
         _worded(message or f"status {status}", found.code),
@@ -164,10 +130,7 @@ def _members(raw: Raw | None) -> dict[str, Raw]:
         return {}
     if bytes(raw)[:1] != b"[":
         return object_keys(raw)
-    try:
-        entries = decode(_read_list, raw)
-    except (ValueError, RecursionError):
-        return {}
+    entries = list_items(raw)
     return object_keys(entries[0]) if entries else {}
 
 
@@ -199,18 +162,12 @@ def _kind_of_word(word: str | None) -> str | None:
         return None
     if _STATUS.fullmatch(word):
         return kind_of_status(int(word))
-    return word if word in _KINDS else _KIND_BY_CODE.get(word)
-
-
-def _page_text(body: bytes) -> str:
-    text = body[:MAX_PAGE_BYTES].decode("utf-8", "replace")
-    visible = html.unescape(_TAG.sub(" ", _HIDDEN.sub(" ", text)))
-    return " ".join(visible.split())[:MAX_TEXT]
+    return word if word in KINDS else _KIND_BY_CODE.get(word)
 
 
 def _worded(message: str, code: str | None) -> str:
     """Begin a message about a full context with the phrase that clients look for."""
-    if message.lower().startswith(_TOO_LONG):
+    if message.lower().startswith(OVERFLOW_WORDS):
         return message
-    is_overflow = code == _OVERFLOW_CODE or _OVERFLOW_PHRASES.search(message.lower()) is not None
-    return f"{_TOO_LONG}: {message}" if is_overflow else message
+    is_overflow = code == CONTEXT_OVERFLOW or _OVERFLOW_PHRASES.search(message.lower()) is not None
+    return f"{OVERFLOW_WORDS}: {message}" if is_overflow else message

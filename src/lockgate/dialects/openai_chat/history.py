@@ -18,15 +18,8 @@ from lockgate.core.chat import (
     ThinkingBlock,
     ToolUseBlock,
 )
-from lockgate.dialects import EMPTY_OBJECT
+from lockgate.core.json_text import EMPTY_OBJECT, REQUIRED, below, given, object_keys, text_of, write_json
 from lockgate.dialects.openai_chat.blocks import read_block
-from lockgate.dialects.openai_chat.json_text import (
-    below,
-    given,
-    object_keys,
-    text_of,
-    write_json,
-)
 from lockgate.dialects.openai_chat.parts import Reading, read_parts
 from lockgate.errors import InvalidRequest
 
@@ -116,7 +109,7 @@ def _read(raw: Raw, keys: dict[str, Raw], reading: Reading, path: str) -> list[B
     """Read one block; an empty text without a marker is left out."""
     kind = text_of(keys.get("type"))
     if kind is None:
-        raise InvalidRequest("this field is required", path=f"{path}.type")
+        raise InvalidRequest(REQUIRED, path=f"{path}.type")
     if kind in _PART_TYPES:
         return _read_part(raw, reading, path)
     try:

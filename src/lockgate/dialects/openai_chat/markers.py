@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw
 
 from lockgate.core.chat import Block, OpaqueBlock, RedactedThinkingBlock, ThinkingBlock
-from lockgate.dialects.openai_chat.json_text import ABSENT, given, object_keys, text_of, write_json
+from lockgate.core.json_text import ABSENT, given, object_keys, text_of, write_json
 
 MAX_BREAKPOINTS = 4
 """How many cache breakpoints one call to Claude may have."""

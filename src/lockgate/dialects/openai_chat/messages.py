@@ -10,8 +10,8 @@ from msgspec import Raw
 
 from lockgate.core.assemble import read_input
 from lockgate.core.chat import Block, Message, TextBlock, ToolResultBlock, ToolUseBlock
+from lockgate.core.json_text import ABSENT, REQUIRED, below, write_json
 from lockgate.dialects.openai_chat.history import merge_history
-from lockgate.dialects.openai_chat.json_text import ABSENT, below, write_json
 from lockgate.dialects.openai_chat.markers import mark_last, unmark_last
 from lockgate.dialects.openai_chat.parts import Reading, read_parts, read_text_parts
 from lockgate.dialects.openai_chat.wire import FunctionCall, MessageIn, ToolCall
@@ -63,7 +63,7 @@ class _OpenCalls:
                 self._ids.remove(call_id)
             return call_id
         if not self._ids:
-            raise InvalidRequest("this field is required", path="tool_call_id")
+            raise InvalidRequest(REQUIRED, path="tool_call_id")
         return self._ids.pop(0)
 
     def make_id(self, function: str | None = None) -> str:
@@ -151,7 +151,7 @@ def _calls(wire: MessageIn, reading: Reading, open_calls: _OpenCalls) -> list[To
 
 def _call(call: ToolCall, reading: Reading, open_calls: _OpenCalls) -> ToolUseBlock:
     if call.function is None:
-        raise InvalidRequest("this field is required", path="function")
+        raise InvalidRequest(REQUIRED, path="function")
     name = _name(call.function, "function")
     call_id = call.id or open_calls.make_id()
     arguments = read_input(call.function.arguments or "")
@@ -165,5 +165,5 @@ def _call(call: ToolCall, reading: Reading, open_calls: _OpenCalls) -> ToolUseBl
 
 def _name(function: FunctionCall, path: str) -> str:
     if not function.name:
-        raise InvalidRequest("this field is required", path=f"{path}.name")
+        raise InvalidRequest(REQUIRED, path=f"{path}.name")
     return function.name

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from lockgate.core.json_text import decode
 from lockgate.core.sse import split_events
 from lockgate.dialects import Summary
-from lockgate.dialects.openai_chat.json_text import decode
 from lockgate.dialects.openai_chat.read_reply import summarise
 from lockgate.dialects.openai_chat.wire import read_body
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Raw, Struct
 
+from lockgate.core.json_text import decode_upstream, write_json
 from lockgate.core.models import ModelEntry
-from lockgate.errors import Malformed
 
 
 class _Entry(Struct, frozen=True):
@@ -31,31 +31,28 @@ class _Written(Struct, frozen=True, kw_only=True, omit_defaults=True):
     display_name: str | None = None
 
 
-_read_page = msgspec.json.Decoder(_Page).decode
-_read_entry = msgspec.json.Decoder(_Entry).decode
-_encode = msgspec.json.Encoder().encode
+_page_decoder = msgspec.json.Decoder(_Page)
+_entry_decoder = msgspec.json.Decoder(_Entry)
+_COMPLAINT = "The provider's list of models is not in OpenAI's shape"
 
 
 def read_models(body: bytes) -> list[ModelEntry]:
     """Read a list of models. Raises Malformed."""
-    try:
-        return [_entry(raw) for raw in _read_page(body).data]
-    except msgspec.MsgspecError:
-        raise Malformed("The provider's list of models is not in OpenAI's shape") from None
+    return [_entry(raw) for raw in decode_upstream(_page_decoder, body, _COMPLAINT).data]
 
 
 def write_models(entries: Sequence[ModelEntry]) -> bytes:
     """Write a complete list."""
-    return _encode({"object": "list", "total": len(entries), "data": [_written(entry) for entry in entries]})
+    return write_json({"object": "list", "total": len(entries), "data": [_written(entry) for entry in entries]})
 
 
 def write_model(entry: ModelEntry) -> bytes:
     """Write one model."""
-    return _encode(_written(entry))
+    return write_json(_written(entry))
 
 
 def _entry(raw: Raw) -> ModelEntry:
-    entry = _read_entry(bytes(raw))
+    entry = decode_upstream(_entry_decoder, raw, _COMPLAINT)
     return ModelEntry(id=entry.id, created_at=entry.created or 0, owned_by=entry.owned_by, raw=raw)
 
 

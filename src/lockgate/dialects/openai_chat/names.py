@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 
 MAX_NAME = 64
 """Characters of a tool's name."""
@@ -12,42 +11,9 @@ MAX_CALL_ID = 40
 MAX_USER = 64
 """Characters of ``user``."""
 
-_ALLOWED_NAME = re.compile(rf"[a-zA-Z0-9_-]{{1,{MAX_NAME}}}")
-_BAD_CHARACTER = re.compile(r"[^a-zA-Z0-9_-]")
-_HASH_CHARACTERS = 6
-
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-class ToolNames:
-    """Gives each tool a name that OpenAI takes, and remembers what it was called."""
-
-    def __init__(self, names: list[str]) -> None:
-        self._sent: dict[str, str] = {name: name for name in names if _ALLOWED_NAME.fullmatch(name)}
-        self._taken = set(self._sent)
-
-    def send(self, name: str) -> str:
-        """Return the name to send for a tool, the same each time."""
-        known = self._sent.get(name)
-        if known is not None:
-            return known
-        sent = name if _ALLOWED_NAME.fullmatch(name) else self._fitting(name)
-        self._sent[name] = sent
-        self._taken.add(sent)
-        return sent
-
-    def _fitting(self, name: str) -> str:
-        plain = _BAD_CHARACTER.sub("_", name)
-        if plain and len(plain) <= MAX_NAME and plain not in self._taken:
-            return plain
-        return f"{plain[: MAX_NAME - _HASH_CHARACTERS - 1]}_{_digest(name)[:_HASH_CHARACTERS]}"
-
-    @property
-    def changed(self) -> dict[str, str]:
-        """Name sent -> name the client used, where they differ."""
-        return {sent: name for name, sent in self._sent.items() if sent != name}
 
 
 def send_call_id(call_id: str) -> str:

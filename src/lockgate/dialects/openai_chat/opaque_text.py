@@ -5,13 +5,10 @@ Source: Anthropic Python SDK 2.12.0, types of content blocks, read 2026-11-22.
 
 from __future__ import annotations
 
-import msgspec
 from msgspec import Raw
 
 from lockgate.core.chat import OpaqueBlock
-from lockgate.dialects.openai_chat.json_text import decode, object_keys, text_of
-
-_read_list = msgspec.json.Decoder(list[Raw])
+from lockgate.core.json_text import list_items, object_keys, text_of
 
 
 def text_of_block(block: OpaqueBlock) -> str | None:
@@ -37,7 +34,7 @@ def source_line(block: OpaqueBlock) -> str | None:
     """Return one line with the pages that a web search or fetch found, so that later turns can refer to them."""
     content = object_keys(block.raw).get("content")
     if block.type == "web_search_tool_result":
-        pages = [_page(object_keys(entry)) for entry in _entries(content)]
+        pages = [_page(object_keys(entry)) for entry in list_items(content)]
     elif block.type == "web_fetch_tool_result" and content is not None:
         keys = object_keys(content)
         document = object_keys(keys["content"]) if "content" in keys else {}
@@ -53,22 +50,12 @@ def _page(keys: dict[str, Raw]) -> str:
     return f"{title} ({url})" if title and url else url or ""
 
 
-def _entries(raw: Raw | None) -> list[Raw]:
-    if raw is None or bytes(raw)[:1] != b"[":
-        return []
-    try:
-        entries: list[Raw] = decode(_read_list, raw)
-    except ValueError:
-        return []
-    return entries
-
-
 def _texts(raw: Raw | None) -> str:
     """Return a string, or the texts of a list of text blocks joined by line breaks."""
     plain = text_of(raw)
     if plain is not None:
         return plain
-    texts = (text_of(object_keys(entry).get("text")) for entry in _entries(raw))
+    texts = (text_of(object_keys(entry).get("text")) for entry in list_items(raw))
     return "\n".join(text for text in texts if text)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import msgspec
 from msgspec import Raw, Struct
 
+from lockgate.core.blocks import type_decoder
 from lockgate.core.chat import (
     Base64Source,
     Block,
@@ -23,9 +24,9 @@ from lockgate.core.chat import (
     TextSource,
     UrlSource,
 )
+from lockgate.core.json_text import ABSENT, below, decode_input, given, write_json
 from lockgate.dialects.openai_chat import media
-from lockgate.dialects.openai_chat.blocks import NATIVE_TYPES, OPAQUE_TYPES, read_block, read_type
-from lockgate.dialects.openai_chat.json_text import ABSENT, below, decode_input, given, write_json
+from lockgate.dialects.openai_chat.blocks import NATIVE_TYPES, OPAQUE_TYPES, read_block
 from lockgate.dialects.openai_chat.markers import Markers
 from lockgate.errors import InvalidRequest
 
@@ -124,13 +125,13 @@ def read_text_parts(raws: list[Raw], reading: Reading) -> list[Block]:
 
 def _type_of(raw: Raw, path: str) -> str:
     try:
-        return decode_input(read_type, raw).type
+        return decode_input(type_decoder, raw).type
     except InvalidRequest as error:
         raise below(error, path) from None
 
 
 def _read_part(raw: Raw, reading: Reading) -> Block | None:
-    kind = decode_input(read_type, raw).type
+    kind = decode_input(type_decoder, raw).type
     reader = _READERS.get(kind)
     if reader is not None:
         return reader(raw, reading)

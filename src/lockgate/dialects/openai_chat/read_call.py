@@ -5,8 +5,21 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw
 
+from lockgate.core.body import too_deep
 from lockgate.core.chat import Call, NativeTool, OutputFormat, Tool, ToolChoice
-from lockgate.dialects.openai_chat.json_text import ABSENT, below, decode, decode_input, given, object_keys, write_json
+from lockgate.core.json_text import (
+    ABSENT,
+    EMPTY_OBJECT,
+    REQUIRED,
+    bad_utf8,
+    below,
+    decode,
+    decode_input,
+    given,
+    object_keys,
+    write_json,
+)
+from lockgate.core.native import NATIVE_FIELDS, metadata_decoder, output_config_decoder, read_betas
 from lockgate.dialects.openai_chat.messages import read_messages
 from lockgate.dialects.openai_chat.parts import Reading
 from lockgate.dialects.openai_chat.tools import read_choice, read_tool_list
@@ -15,31 +28,10 @@ from lockgate.dialects.openai_chat.wire import (
     read_exact_call,
     read_format,
     read_lax_call,
-    read_metadata,
-    read_output_config,
 )
 from lockgate.errors import InvalidRequest
 
 EFFORTS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max"})
-
-NATIVE_FIELDS = frozenset(
-    {
-        "billing_policy",
-        "cache_control",
-        "compaction",
-        "container",
-        "context_management",
-        "diagnostics",
-        "fallback_credit_token",
-        "fallbacks",
-        "inference_geo",
-        "mcp_servers",
-        "speed",
-        "thread",
-        "user_profile_id",
-    }
-)
-"""Fields of Anthropic's API that Portkey's chat API takes at the top level. Source: Anthropic SDK 2.12.0."""
 
 _NEUTRAL: dict[str, frozenset[bytes]] = {
     "n": frozenset({b"1"}),
@@ -61,17 +53,9 @@ def read_call(body: bytes) -> Call:
         message = f"{error.path}: {error.message}" if error.path else error.message
         raise InvalidRequest(message, path=error.path) from None
     except UnicodeDecodeError:
-        raise InvalidRequest(f"The body is not valid UTF-8 (byte {_bad_byte(body)})") from None
+        raise bad_utf8(body) from None
     except RecursionError:
-        raise InvalidRequest("The body nests too deeply") from None
-
-
-def _bad_byte(body: bytes) -> int:
-    try:
-        body.decode()
-    except UnicodeDecodeError as error:
-        return error.start
-    return 0
+        raise too_deep() from None
 
 
 def _read(body: bytes) -> Call:
@@ -156,7 +140,7 @@ def _build(wire: CallIn, body: bytes, reading: Reading, native: dict[str, Raw], 
         output=output,
         user=user,
         service_tier=wire.service_tier,
-        betas=_betas(wire.anthropic_beta, wire.betas) if wire.anthropic_beta or wire.betas else (),
+        betas=read_betas(wire.anthropic_beta, wire.betas) if wire.anthropic_beta or wire.betas else (),
         api_version=wire.anthropic_version,
         native=native,
         unknown=tuple(unknown),
@@ -183,14 +167,6 @@ def _thinking(raw: Raw) -> Raw | None:
     return thinking
 
 
-def _betas(*sources: str | list[str] | None) -> tuple[str, ...]:
-    flat: list[str] = []
-    for source in sources:
-        flat.extend([source] if isinstance(source, str) else source or [])
-    names = (name.strip() for text in flat for name in text.split(","))
-    return tuple(dict.fromkeys(name for name in names if name))
-
-
 def _user(wire: CallIn, unknown: list[str]) -> tuple[str | None, list[str]]:
     """Return who the end user is, and the names of what says it a second time or says something else."""
     user = wire.user or wire.safety_identifier
@@ -201,7 +177,7 @@ def _user(wire: CallIn, unknown: list[str]) -> tuple[str | None, list[str]]:
         return user, unknown
     keys = object_keys(metadata)
     try:
-        user = user or decode_input(read_metadata, metadata).user_id
+        user = user or decode_input(metadata_decoder, metadata).user_id
     except InvalidRequest as error:
         raise below(error, "metadata") from None
     return user, [*unknown, "metadata"] if keys.keys() - {"user_id"} else unknown
@@ -217,7 +193,7 @@ def _output(wire: CallIn, native: dict[str, Raw]) -> tuple[OutputFormat | None, 
     if config is None and old is None:
         return output, _effort(wire), native
     try:
-        found = decode_input(read_output_config, Raw(b"{}") if config is None else config)
+        found = decode_input(output_config_decoder, config or EMPTY_OBJECT)
     except InvalidRequest as error:
         raise below(error, "output_config") from None
     keys = {} if config is None else object_keys(config)
@@ -258,7 +234,7 @@ def _format(raw: Raw, path: str) -> OutputFormat | None:
             inner = wire.json_schema
             if inner is None:
                 if given(wire.schema) is None:
-                    raise InvalidRequest("this field is required", path=f"{path}.json_schema")
+                    raise InvalidRequest(REQUIRED, path=f"{path}.json_schema")
                 return OutputFormat(kind="json_schema", schema=wire.schema)
             return OutputFormat(
                 kind="json_schema",

@@ -7,10 +7,10 @@ from msgspec import Raw
 from lockgate.core.assemble import read_input
 from lockgate.core.chat import Block, Reply, TextBlock, ThinkingBlock, ToolUseBlock, Usage
 from lockgate.core.chunk import StreamError
+from lockgate.core.json_text import decode, decode_upstream, given
 from lockgate.dialects import ReplyRules, Summary
 from lockgate.dialects.openai_chat.errors import read_stream_error
 from lockgate.dialects.openai_chat.history import merge_history
-from lockgate.dialects.openai_chat.json_text import decode, given
 from lockgate.dialects.openai_chat.names import make_call_id
 from lockgate.dialects.openai_chat.parts import Reading
 from lockgate.dialects.openai_chat.reasoning import read_content, read_reasoning
@@ -21,10 +21,7 @@ from lockgate.errors import InvalidRequest, Malformed
 
 def read_reply(body: bytes, rules: ReplyRules) -> Reply:
     """Read a whole reply of status 200. Raises Malformed, nothing else."""
-    try:
-        wire = decode(read_body, body)
-    except (ValueError, RecursionError):
-        raise Malformed("The provider's reply is not a chat completion") from None
+    wire = decode_upstream(read_body, body, "The provider's reply is not a chat completion")
     error = error_of(wire, body)
     if error is not None:
         raise Malformed(f"The provider answered with status 200 and an error: {error.message}")
@@ -35,6 +32,8 @@ def read_reply(body: bytes, rules: ReplyRules) -> Reply:
         content = _content(choice.message, wire.id or "", rules)
     except InvalidRequest as fault:
         raise Malformed(f"The provider's reply cannot be read: {fault.path}") from None
+    except (UnicodeDecodeError, RecursionError):
+        raise Malformed("The provider's reply cannot be read: content_blocks") from None
     stop = stop_reason(choice.finish_reason, has_tool=any(isinstance(block, ToolUseBlock) for block in content))
     if choice.message.refusal and stop == "end_turn":
         stop = "refusal"

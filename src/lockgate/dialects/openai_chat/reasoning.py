@@ -6,13 +6,10 @@ signatures (OpenRouter), ``thinking_blocks`` (LiteLLM). Several may say the same
 
 from __future__ import annotations
 
-import msgspec
 from msgspec import Raw, Struct
 
-from lockgate.dialects.openai_chat.json_text import ABSENT, decode, object_keys, text_of
+from lockgate.core.json_text import ABSENT, list_items, object_keys, text_of
 from lockgate.dialects.openai_chat.wire import Delta
-
-_read_list = msgspec.json.Decoder(list[Raw])
 
 
 class Reasoning(Struct, frozen=True):
@@ -40,13 +37,7 @@ def read_reasoning(delta: Delta) -> Reasoning:
 
 
 def _entries(raw: Raw) -> list[dict[str, Raw]]:
-    if bytes(raw)[:1] != b"[":
-        return []
-    try:
-        entries: list[Raw] = decode(_read_list, raw)
-    except ValueError:
-        return []
-    return [object_keys(entry) for entry in entries]
+    return [object_keys(entry) for entry in list_items(raw)]
 
 
 def read_content(content: str | list[Raw] | None) -> tuple[str, str]:

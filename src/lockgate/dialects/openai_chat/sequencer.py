@@ -24,8 +24,7 @@ from lockgate.core.chunk import (
     TextDelta,
     ThinkingDelta,
 )
-from lockgate.dialects import EMPTY_OBJECT
-from lockgate.dialects.openai_chat.json_text import is_object_text
+from lockgate.core.json_text import EMPTY_OBJECT, is_object_text
 from lockgate.dialects.openai_chat.names import make_call_id
 from lockgate.errors import Malformed
 

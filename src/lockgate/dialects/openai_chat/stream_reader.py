@@ -13,10 +13,10 @@ from msgspec import Raw
 
 from lockgate.core.chat import OpaqueBlock, RedactedThinkingBlock, Usage
 from lockgate.core.chunk import Chunk, Done, Finish, Start
+from lockgate.core.json_text import decode_upstream, object_keys, text_of, write_json
 from lockgate.core.sse import Event, SseDecoder
 from lockgate.dialects import ReplyRules
 from lockgate.dialects.openai_chat.errors import read_stream_error
-from lockgate.dialects.openai_chat.json_text import decode, object_keys, text_of, write_json
 from lockgate.dialects.openai_chat.read_reply import error_of
 from lockgate.dialects.openai_chat.reasoning import read_content, read_reasoning
 from lockgate.dialects.openai_chat.sequencer import Key, Sequencer
@@ -67,10 +67,7 @@ class ChatStreamReader:
         return out
 
     def _chunk(self, event: Event) -> list[Chunk]:
-        try:
-            body = decode(read_body, event.data)
-        except (ValueError, RecursionError):
-            raise Malformed("The provider's stream holds a chunk that cannot be read") from None
+        body = decode_upstream(read_body, event.data, "The provider's stream holds a chunk that cannot be read")
         error = error_of(body, event.data)
         if error is None and event.kind == "error" and not body.choices:
             error = read_stream_error(Raw(event.data))

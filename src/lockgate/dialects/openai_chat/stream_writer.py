@@ -37,10 +37,10 @@ from lockgate.core.chunk import (
     TextDelta,
     ThinkingDelta,
 )
-from lockgate.dialects import EMPTY_OBJECT, View
+from lockgate.core.json_text import EMPTY_OBJECT, ascii_string, object_keys, one_line, write_json
+from lockgate.dialects import View
 from lockgate.dialects.openai_chat.blocks import write_block
 from lockgate.dialects.openai_chat.errors import write_stream_error
-from lockgate.dialects.openai_chat.json_text import ascii_string, object_keys, one_line, write_json
 from lockgate.dialects.openai_chat.vocabulary import finish_reason, write_tier, write_usage
 from lockgate.dialects.openai_chat.write_reply import (
     KNOWN_KEYS,

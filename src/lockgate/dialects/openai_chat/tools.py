@@ -12,9 +12,20 @@ import msgspec
 from msgspec import Raw, Struct
 
 from lockgate.core.chat import FunctionTool, NativeTool, Tool, ToolChoice
-from lockgate.dialects.openai_chat.json_text import ABSENT, below, decode_input, given, object_keys, text_of, write_json
+from lockgate.core.json_text import (
+    ABSENT,
+    REQUIRED,
+    below,
+    decode_input,
+    given,
+    list_decoder,
+    object_keys,
+    text_decoder,
+    text_of,
+    write_json,
+)
 from lockgate.dialects.openai_chat.markers import Markers
-from lockgate.dialects.openai_chat.wire import CallIn, FunctionIn, ToolIn, read_raws, read_text, read_tools
+from lockgate.dialects.openai_chat.wire import CallIn, FunctionIn, ToolIn, read_tools
 from lockgate.errors import InvalidRequest
 
 DEFAULT_VERSIONS = {
@@ -116,7 +127,7 @@ def read_tool_list(wire: CallIn, body: bytes, markers: Markers) -> list[Tool]:
 
 def _raw_tools(body: bytes, single: bool) -> list[Raw]:
     tools = decode_input(read_tools, body).tools
-    return [tools] if single else decode_input(read_raws, tools)
+    return [tools] if single else decode_input(list_decoder, tools)
 
 
 def _legacy(functions: list[FunctionIn], markers: Markers) -> list[Tool]:
@@ -165,7 +176,7 @@ def _other(raw: Raw, entry: ToolIn, markers: Markers) -> Tool:
     if "input_schema" in keys and (kind is None or kind == "custom"):
         return _native_function(raw, keys)
     if kind is None:
-        raise InvalidRequest("this field is required", path="type")
+        raise InvalidRequest(REQUIRED, path="type")
     if kind == "function" and "name" in keys:
         return _function(decode_input(_read_flat_function, raw), entry, Markers())
     nested = keys.get(kind)
@@ -278,7 +289,7 @@ def read_choice(wire: CallIn, tools: list[Tool]) -> tuple[ToolChoice | None, lis
 def _choice(raw: Raw, tools: list[Tool]) -> tuple[ToolChoice, list[Tool]]:
     first = bytes(raw)[:1]
     if first == b'"':
-        return _mode(decode_input(read_text, raw)), tools
+        return _mode(decode_input(text_decoder, raw)), tools
     if first == b"{" and "type" not in object_keys(raw):
         return ToolChoice(mode="tool", name=decode_input(_read_named, raw).name), tools
     choice = decode_input(_read_choice, raw)
@@ -289,7 +300,7 @@ def _choice(raw: Raw, tools: list[Tool]) -> tuple[ToolChoice, list[Tool]]:
     if choice.type in ("auto", "any", "none") or (choice.type == "tool" and choice.name):
         return _native_choice(choice, raw), tools
     if choice.type in _INNER:
-        raise InvalidRequest("this field is required", path=_INNER[choice.type])
+        raise InvalidRequest(REQUIRED, path=_INNER[choice.type])
     name = "web_search" if choice.type == "web_search_preview" else _DATED.sub("", choice.type)
     return ToolChoice(mode="tool", name=choice.name or name), tools
 

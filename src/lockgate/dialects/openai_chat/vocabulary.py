@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Raw
 
 from lockgate.core.chat import StopReason, Usage
-from lockgate.dialects.openai_chat.json_text import decode, given
+from lockgate.core.json_text import decode, given
 from lockgate.dialects.openai_chat.wire import CompletionDetails, PromptDetails, UsageIn, read_usage_in
 
 _FINISH = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType, field
 
-from lockgate.dialects.openai_chat.json_text import ABSENT
+from lockgate.core.json_text import ABSENT
 
 # ---- what clients write
 
@@ -102,19 +102,6 @@ class ReasoningIn(Struct):
     effort: str | None = None
 
 
-class MetadataIn(Struct):
-    """``metadata``: Anthropic's key in it is the user."""
-
-    user_id: str | None = None
-
-
-class OutputConfigIn(Struct):
-    """Anthropic's ``output_config``."""
-
-    effort: str | None = None
-    format: Raw = ABSENT
-
-
 class CallIn(Struct):
     """A call. The last group of fields has no home in the canonical form."""
 
@@ -172,10 +159,6 @@ read_tools = msgspec.json.Decoder(ToolsIn)
 read_exact_call = msgspec.json.Decoder(ExactCallIn)
 read_lax_call = msgspec.json.Decoder(CallIn)
 read_format = msgspec.json.Decoder(FormatIn)
-read_output_config = msgspec.json.Decoder(OutputConfigIn)
-read_metadata = msgspec.json.Decoder(MetadataIn)
-read_raws = msgspec.json.Decoder(list[Raw])
-read_text = msgspec.json.Decoder(str)
 
 # ---- what providers write
 

@@ -8,9 +8,11 @@ import msgspec
 from msgspec import Raw
 
 from lockgate.core.chat import Call, FunctionTool, NativeTool, OutputFormat, ToolChoice
+from lockgate.core.json_text import object_keys, write_json
+from lockgate.core.notes import Notes
+from lockgate.core.tool_names import ToolNames
 from lockgate.dialects import ReplyRules, TargetInfo, Written
-from lockgate.dialects.openai_chat.json_text import object_keys, write_json
-from lockgate.dialects.openai_chat.names import ToolNames, send_user
+from lockgate.dialects.openai_chat.names import MAX_NAME, send_user
 from lockgate.dialects.openai_chat.wire import CallOut, FunctionToolOut, StreamOptionsOut, ToolOut
 from lockgate.dialects.openai_chat.write_messages import MessageWriter
 from lockgate.errors import Unsupported
@@ -38,27 +40,13 @@ _DEFAULT_SCHEMA_NAME = "output"
 _MAX_SCHEMA_NAME = 64
 
 
-class _Notes:
-    """What was left out and what was changed, each named once."""
-
-    def __init__(self) -> None:
-        self.dropped: dict[str, None] = {}
-        self.adjusted: list[str] = []
-
-    def drop(self, name: str, *, when: bool = True) -> None:
-        if when:
-            self.dropped[name] = None
-
-
 def write_call(call: Call, target: TargetInfo) -> Written:
     """Write a call for a target. Raises Unsupported, with the path, for what must not be dropped."""
     for field, reason in _REFUSED.items():
         if field in call.native:
             raise Unsupported(f"{field}: {reason}", path=field, wire_code=_REFUSAL_CODES.get(field))
-    notes = _Notes()
-    for field in call.unknown:
-        notes.drop(field)
-    names = ToolNames([tool.name for tool in call.tools if isinstance(tool, FunctionTool)])
+    notes = Notes(call.unknown)
+    names = ToolNames((tool.name for tool in call.tools if isinstance(tool, FunctionTool)), MAX_NAME)
     tools = _tools(call, names, notes)
     choice, parallel = _choice(call.tool_choice, call, names, notes) if tools else (None, None)
     writer = MessageWriter(names)
@@ -66,7 +54,8 @@ def write_call(call: Call, target: TargetInfo) -> Written:
         messages = writer.write(call)
     except Unsupported as error:
         raise Unsupported(f"{error.path}: {error.message}", path=error.path) from None
-    notes.dropped.update(writer.dropped)
+    for field in writer.dropped:
+        notes.drop(field)
     temperature, top_p = _sampling(call, target, notes)
     wire = CallOut(
         model=target.model,
@@ -88,13 +77,13 @@ def write_call(call: Call, target: TargetInfo) -> Written:
     _name_the_rest(call, notes)
     return Written(
         body=write_json(wire),
-        dropped=tuple(notes.dropped),
-        adjusted=tuple(notes.adjusted),
-        rules=ReplyRules(tool_names=names.changed),
+        dropped=notes.dropped,
+        adjusted=notes.adjusted,
+        rules=ReplyRules(tool_names=names.originals),
     )
 
 
-def _name_the_rest(call: Call, notes: _Notes) -> None:
+def _name_the_rest(call: Call, notes: Notes) -> None:
     """Name what this API has no field for."""
     notes.drop("top_k", when=call.top_k is not None)
     notes.drop("thinking", when=call.thinking is not None)
@@ -108,7 +97,7 @@ def _name_the_rest(call: Call, notes: _Notes) -> None:
     notes.drop("cache_control", when=marked)
 
 
-def _tools(call: Call, names: ToolNames, notes: _Notes) -> list[ToolOut]:
+def _tools(call: Call, names: ToolNames, notes: Notes) -> list[ToolOut]:
     tools: list[ToolOut] = []
     for at, tool in enumerate(call.tools):
         if isinstance(tool, NativeTool):
@@ -116,13 +105,13 @@ def _tools(call: Call, names: ToolNames, notes: _Notes) -> list[ToolOut]:
             continue
         for option in tool.options:
             notes.drop(f"tools.{option}")
-        function = FunctionToolOut(names.send(tool.name), tool.description, tool.schema, tool.strict)
+        function = FunctionToolOut(names.sent(tool.name), tool.description, tool.schema, tool.strict)
         tools.append(ToolOut("function", function))
     return tools
 
 
 def _choice(
-    choice: ToolChoice | None, call: Call, names: ToolNames, notes: _Notes
+    choice: ToolChoice | None, call: Call, names: ToolNames, notes: Notes
 ) -> tuple[str | dict[str, object] | None, bool | None]:
     if choice is None:
         return None, None
@@ -137,39 +126,39 @@ def _choice(
         case "tool":
             pass
     if any(isinstance(tool, FunctionTool) and tool.name == choice.name for tool in call.tools):
-        return {"type": "function", "function": {"name": names.send(choice.name or "")}}, parallel
-    notes.adjusted.append("tool_choice: auto, the tool it names is not offered to this target")
+        return {"type": "function", "function": {"name": names.sent(choice.name or "")}}, parallel
+    notes.adjust("tool_choice", "auto, the tool it names is not offered to this target")
     return "auto", parallel
 
 
-def _max_tokens(count: int | None, notes: _Notes) -> int | None:
+def _max_tokens(count: int | None, notes: Notes) -> int | None:
     if count != 0:
         return count
-    notes.adjusted.append("max_tokens: 1, this target refuses 0")
+    notes.adjust("max_tokens", "1, this target refuses 0")
     return 1
 
 
-def _stop(stop: tuple[str, ...], notes: _Notes) -> list[str] | None:
+def _stop(stop: tuple[str, ...], notes: Notes) -> list[str] | None:
     if len(stop) > MAX_STOP:
-        notes.adjusted.append(f"stop: the first {MAX_STOP} of {len(stop)}")
+        notes.adjust("stop", f"the first {MAX_STOP} of {len(stop)}")
     return list(stop[:MAX_STOP]) or None
 
 
-def _user(user: str, notes: _Notes) -> str:
+def _user(user: str, notes: Notes) -> str:
     sent = send_user(user)
     if sent != user:
-        notes.adjusted.append("user: hashed, it is too long for this target")
+        notes.adjust("user", "hashed, it is too long for this target")
     return sent
 
 
-def _tier(tier: str, notes: _Notes) -> str | None:
+def _tier(tier: str, notes: Notes) -> str | None:
     if tier in _TIERS:
         return tier
     notes.drop("service_tier", when=tier not in _SILENT_TIERS)
     return None
 
 
-def _effort(effort: str, target: TargetInfo, notes: _Notes) -> str | None:
+def _effort(effort: str, target: TargetInfo, notes: Notes) -> str | None:
     """Return the effort that the model knows: the one asked for, else the nearest below, else its lowest.
 
     A word that nobody knows is passed on: the provider's refusal is the right answer.
@@ -182,11 +171,11 @@ def _effort(effort: str, target: TargetInfo, notes: _Notes) -> str | None:
         return None
     asked = EFFORTS.index(effort)
     sent = next((level for level in reversed(EFFORTS[:asked]) if level in known), known[0])
-    notes.adjusted.append(f"reasoning_effort: {sent} instead of {effort}")
+    notes.adjust("reasoning_effort", f"{sent} instead of {effort}")
     return sent
 
 
-def _sampling(call: Call, target: TargetInfo, notes: _Notes) -> tuple[float | None, float | None]:
+def _sampling(call: Call, target: TargetInfo, notes: Notes) -> tuple[float | None, float | None]:
     """Return temperature and top_p as far as the model takes them."""
     temperature, top_p = call.temperature, call.top_p
     if target.facts.sampling == "none":

@@ -29,8 +29,9 @@ from lockgate.core.chat import (
     ToolUseBlock,
     UrlSource,
 )
-from lockgate.dialects.openai_chat.json_text import write_json
-from lockgate.dialects.openai_chat.names import ToolNames, send_call_id
+from lockgate.core.json_text import write_json
+from lockgate.core.tool_names import ToolNames
+from lockgate.dialects.openai_chat.names import send_call_id
 from lockgate.dialects.openai_chat.opaque_text import source_line, text_of_block
 from lockgate.dialects.openai_chat.wire import CallMessageOut, FunctionOut, ToolCallOut
 from lockgate.errors import Unsupported
@@ -112,7 +113,7 @@ class MessageWriter:
         return text
 
     def _call(self, block: ToolUseBlock) -> ToolCallOut:
-        function = FunctionOut(self._names.send(block.name), bytes(block.input).decode("utf-8", "replace"))
+        function = FunctionOut(self._names.sent(block.name), bytes(block.input).decode("utf-8", "replace"))
         return ToolCallOut(send_call_id(block.id), "function", function)
 
     def _answer(self, use: ToolUseBlock, results: _Results) -> CallMessageOut:

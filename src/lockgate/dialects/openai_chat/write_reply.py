@@ -6,9 +6,9 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from lockgate.core.chat import Block, Reply, TextBlock, ToolUseBlock
+from lockgate.core.json_text import decode, object_keys, text_of, write_json
 from lockgate.dialects import View
 from lockgate.dialects.openai_chat.blocks import write_block
-from lockgate.dialects.openai_chat.json_text import decode, object_keys, text_of, write_json
 from lockgate.dialects.openai_chat.vocabulary import finish_reason, write_tier, write_usage
 from lockgate.dialects.openai_chat.wire import (
     AnnotationOut,

@@ -40,6 +40,9 @@ class Draft(Struct, frozen=True, kw_only=True):
     betas: frozenset[str]
     pieces: list[Piece]
     cache: CacheUse
+    file_names: Mapping[str, str] = {}
+    """The uploaded files of the prompt, by their ids."""
+    service_tier: str = "standard"
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -132,7 +135,8 @@ def _text(draft: Draft) -> str:
     elif asked.results and not asked.text:
         text = prose.tool_result_text(dice, list(asked.results))
     else:
-        text = prose.answer_text(dice, echo=asked.text, images=asked.images, documents=asked.documents)
+        files = [draft.file_names.get(file_id, file_id) for file_id in asked.file_ids]
+        text = prose.answer_text(dice, echo=asked.text, images=asked.images, documents=asked.documents, files=files)
         if asked.results:
             text = f"{prose.tool_result_text(dice, list(asked.results))} {text}"
     return text if len(text) >= plan.events else text + prose.long_text(dice, plan.events - len(text))
@@ -248,7 +252,7 @@ def _write_usage(blocks: list[Out], draft: Draft) -> Mapping[str, Any]:
             "ephemeral_1h_input_tokens": 0 if plan.cache_creation is not None else cache.written_1h,
         },
         "output_tokens": _or(plan.output_tokens, output),
-        "service_tier": "standard",
+        "service_tier": draft.service_tier,
         "inference_geo": draft.body.get("inference_geo") or "global",
     }
     if thought:

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from lockgate.simulator.anthropic.references import find_references
 from lockgate.simulator.anthropic.seal import blocks_of
 from lockgate.simulator.directives import split_directives
 
@@ -22,6 +23,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     """The tool results of the turn, as text."""
     images: int = 0
     documents: int = 0
+    file_ids: tuple[str, ...] = ()
+    """The uploaded files that the turn refers to."""
     is_resumed: bool = False
     """The conversation ends with a paused assistant turn."""
 
@@ -57,6 +60,7 @@ def _read(blocks: list[Mapping[str, Any]], *, is_resumed: bool) -> Asked:
         results=tuple(split_directives(result)[0] for result in results),
         images=sum(block["type"] == "image" for block in [*blocks, *nested]),
         documents=sum(block["type"] == "document" for block in [*blocks, *nested]),
+        file_ids=tuple(reference.file_id for reference in find_references(blocks)),
         is_resumed=is_resumed,
     )
 

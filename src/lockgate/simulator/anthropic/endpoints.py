@@ -1,31 +1,30 @@
-"""The endpoints of the Anthropic API that the fake has. Files and batches will be added here."""
+"""The endpoints of the Anthropic API that the fake has, and the way to each of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-from urllib.parse import parse_qs
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-import msgspec
-
-from lockgate.simulator.anthropic import rules, shapes, turns
-from lockgate.simulator.anthropic.answer import Answer, Draft, compose
-from lockgate.simulator.anthropic.asked import read_asked
-from lockgate.simulator.anthropic.errors import ApiError, from_fault, from_shape, write_error, write_stream_error
-from lockgate.simulator.anthropic.headers import check_content_type, check_key, common_headers, read_scope
-from lockgate.simulator.anthropic.models import MODELS, Model, describe_model, find_model, write_model
-from lockgate.simulator.anthropic.prompt import Piece, PromptCache, check_breakpoints, read_pieces
-from lockgate.simulator.anthropic.seal import Sealer
-from lockgate.simulator.anthropic.threads import Threads
+from lockgate.simulator.anthropic import batch_endpoints as batches
+from lockgate.simulator.anthropic import file_endpoints as files
+from lockgate.simulator.anthropic import shapes
+from lockgate.simulator.anthropic.answer import Answer
+from lockgate.simulator.anthropic.errors import ApiError, write_stream_error
+from lockgate.simulator.anthropic.files import MAX_FILE_BYTES, Upload
+from lockgate.simulator.anthropic.headers import check_key, common_headers, read_scope
+from lockgate.simulator.anthropic.messages import answer_message, count_usage, read_count, read_message
+from lockgate.simulator.anthropic.models import MODELS, describe_model, find_model, write_model
+from lockgate.simulator.anthropic.paging import cut_page, read_query
+from lockgate.simulator.anthropic.replies import JSON, Call, fail, read_body, refuse, send_json
 from lockgate.simulator.anthropic.writing import write_events, write_message
 from lockgate.simulator.dice import Dice
-from lockgate.simulator.directives import DirectiveError, Fault, Orders
-from lockgate.simulator.provider import Headers, Reply, Request, Stream, Usage, Whole, World
-from lockgate.simulator.shapes import Scope, Shape, ShapeError
+from lockgate.simulator.directives import DirectiveError, Fault
+from lockgate.simulator.provider import BodyPlan, Headers, Reply, Request, Stream, Whole, World
 
-_JSON = ("content-type", "application/json")
 _SSE: Headers = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
-_HTML = b"<html>\n<head><title>Error</title></head>\n<body><h1>Simulated proxy error</h1></body>\n</html>\n"
+_FORM_BYTES = 1024 * 1024
+"""How much larger than its file the body of an upload may be."""
 
 
 class AnthropicFake:
@@ -40,72 +39,50 @@ class AnthropicFake:
         is_ours = request.path.startswith("/v1/messages")
         return is_ours or "anthropic-version" in request.headers or "x-api-key" in request.headers
 
+    def plan_body(self, request: Request, world: World) -> BodyPlan:
+        """Uploads are read as they arrive, and batches may be large."""
+        path = request.path.rstrip("/")
+        content_type = request.headers.get("content-type", "")
+        if path == "/v1/messages/batches":
+            return BodyPlan(batches.MAX_BYTES)
+        if (request.method, path) == ("POST", "/v1/files") and content_type.lower().startswith("multipart/"):
+            upload = Upload(content_type, keep_bytes=world.settings.keep_file_bytes)
+            return BodyPlan(MAX_FILE_BYTES + _FORM_BYTES, upload)
+        return BodyPlan()
+
     def answer(self, request: Request, world: World) -> Reply:
         """Return the reply; every refusal is a reply too."""
         request_id = f"req_011C{Dice(world.seed, request.path, request.body).child('request').letters(20)}"
         try:
-            return _route(request, world, request_id)
+            return _route(Call(request, world, request_id))
         except ApiError as error:
-            return _refuse(error, request_id)
+            return refuse(error, request_id)
         except DirectiveError as error:
-            return _refuse(ApiError(f"simulator: {error}"), request_id)
+            return refuse(ApiError(f"simulator: {error}"), request_id)
 
     def refuse_size(self, request: Request) -> Whole:
         """Return the reply to a body that is too large."""
         error = ApiError("Request exceeds the maximum size", status=413)
-        return _refuse(error, f"req_011C{Dice(request.path).letters(20)}")
-
-
-def _route(request: Request, world: World, request_id: str) -> Reply:
-    path = request.path.rstrip("/")
-    handlers = {"/v1/messages": ("POST", _create), "/v1/messages/count_tokens": ("POST", _count)}
-    method, handler = handlers.get(path, ("GET", _list_models if path == "/v1/models" else _get_model))
-    if path not in handlers and not (path == "/v1/models" or path.startswith("/v1/models/")):
-        raise ApiError("Not Found", status=404)
-    if request.method != method:
-        raise ApiError("Method Not Allowed", status=405)
-    check_key(request, world.settings)
-    return handler(request, world, request_id)
+        return refuse(error, f"req_011C{Dice(request.path).letters(20)}")
 
 
 # --- messages -----------------------------------------------------------------------------------------------------
 
 
-def _create(request: Request, world: World, request_id: str) -> Reply:
-    scope, body = _read_body(request, shapes.CREATE)
-    body = _threads(world).resolve(body)
-    model = _find_model(body["model"], world)
-    sealer = Sealer(world.seed)
-    rules.check_request(body, model, scope)
-    pieces = _check_prompt(body, model, scope, sealer)
-    asked = read_asked(body["messages"])
-    orders = world.read_orders(request, provider="anthropic", model=body["model"], text=asked.source)
-    failed = _fail(orders, request_id, world)
+def _create(call: Call) -> Reply:
+    scope, body = read_body(call.request, shapes.CREATE)
+    prompt = read_message(body, scope, call.world)
+    orders = call.read_orders(model=prompt.body["model"], text=prompt.asked.source)
+    failed = fail(orders, call)
     if failed is not None:
         return failed
-    seen = {key: value for key, value in body.items() if key != "stream"}
-    dice = Dice(world.seed, "anthropic", msgspec.json.encode(seen, order="sorted"))
-    draft = Draft(
-        body=body,
-        model=model,
-        asked=asked,
-        plan=orders.answer,
-        dice=dice,
-        sealer=sealer,
-        betas=scope.betas,
-        pieces=pieces,
-        cache=_cache(world).use(model.id, pieces),
-    )
-    answer = compose(draft)
-    _threads(world).keep(body, answer)
-    return _send(answer, dice, orders.fault, request_id, is_streamed=bool(body.get("stream")))
+    answer, dice = answer_message(prompt, orders.answer, call.world)
+    return _send(answer, dice, orders.fault, call.request_id, is_streamed=bool(body.get("stream")))
 
 
 def _send(answer: Answer, dice: Dice, fault: Fault, request_id: str, *, is_streamed: bool) -> Reply:
     headers = common_headers("" if fault.no_id else request_id)
-    usage = answer.usage
-    totals = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
-    counted = Usage(sum(usage[name] for name in totals), answer.output_tokens)
+    counted = count_usage(answer)
     if is_streamed:
         return Stream(
             headers=(*_SSE, *headers),
@@ -115,160 +92,80 @@ def _send(answer: Answer, dice: Dice, fault: Fault, request_id: str, *, is_strea
             usage=counted,
         )
     body = b"" if fault.empty else write_message(answer, no_id=fault.no_id)
-    return Whole(status=200, headers=(_JSON, *headers), body=body, fault=fault, usage=counted)
+    return Whole(status=200, headers=(JSON, *headers), body=body, fault=fault, usage=counted)
 
 
-def _count(request: Request, world: World, request_id: str) -> Reply:
-    scope, body = _read_body(request, shapes.COUNT)
-    model = _find_model(body["model"], world)
-    rules.check_prompt_fields(body, model, scope)
-    pieces = _check_prompt(body, model, scope, Sealer(world.seed))
-    text = read_asked(body["messages"]).source
-    orders = world.read_orders(request, provider="anthropic", model=body["model"], text=text)
-    failed = _fail(orders, request_id, world)
-    if failed is not None:
-        return failed
-    total = sum(piece.tokens for piece in pieces)
-    counted: dict[str, Any] = {"input_tokens": total}
+def _count(call: Call) -> Reply:
+    scope, body = read_body(call.request, shapes.COUNT)
+    prompt = read_count(body, scope, call.world)
+    counted: dict[str, Any] = {"input_tokens": prompt.tokens}
     if body.get("context_management"):
-        counted["context_management"] = {"original_input_tokens": total}
-    return _json(counted, request_id, orders.fault)
-
-
-def _read_body(request: Request, shape: Shape) -> tuple[Scope, Mapping[str, Any]]:
-    scope = read_scope(request)
-    check_content_type(request)
-    try:
-        body = msgspec.json.decode(request.body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ApiError(f"The request body is not valid JSON: {error}") from error
-    try:
-        shape(body, scope)
-    except ShapeError as error:
-        raise from_shape(error) from error
-    return scope, body
-
-
-def _check_prompt(body: Mapping[str, Any], model: Model, scope: Scope, sealer: Sealer) -> list[Piece]:
-    """Check system and messages, and return the prompt's pieces."""
-    system = body.get("system")
-    if isinstance(system, list) and any(not block["text"].strip() for block in system):
-        raise ApiError("system: text content blocks must be non-empty")
-    turns.check_messages(body, model, scope, sealer)
-    pieces = read_pieces(body)
-    check_breakpoints(pieces, body)
-    total = sum(piece.tokens for piece in pieces)
-    if total > model.context_tokens:
-        raise ApiError(f"prompt is too long: {total} tokens > {model.context_tokens} maximum")
-    return pieces
-
-
-def _find_model(name: str, world: World) -> Model:
-    settings = world.settings
-    model = find_model(name, extra=settings.extra_models, has_retired=settings.has_retired_models)
-    if model is None:
-        raise ApiError(f"model: {name}", status=404)
-    return model
-
-
-def _cache(world: World) -> PromptCache:
-    cache: PromptCache = world.memory.setdefault("anthropic.cache", PromptCache())
-    return cache
-
-
-def _threads(world: World) -> Threads:
-    threads: Threads = world.memory.setdefault("anthropic.threads", Threads())
-    return threads
+        counted["context_management"] = {"original_input_tokens": prompt.tokens}
+    return send_json(counted, call, call.read_orders(model=body["model"], text=prompt.asked.source))
 
 
 # --- models -------------------------------------------------------------------------------------------------------
 
 
-def _list_models(request: Request, world: World, request_id: str) -> Reply:
-    read_scope(request)
-    query = parse_qs(request.query, keep_blank_values=True)
-    wanted = [value for key, values in query.items() if key in ("lifecycle", "lifecycle[]") for value in values]
-    unknown = [stage for stage in wanted if stage not in ("active", "deprecated", "retired")]
-    if unknown:
+def _list_models(call: Call) -> Reply:
+    read_scope(call.request)
+    query = read_query(call.request.query)
+    wanted = query.get("lifecycle", [])
+    if not {"active", "deprecated", "retired"}.issuperset(wanted):
         raise ApiError("lifecycle.0: Input should be 'active', 'deprecated' or 'retired'")
     models = [model for model in MODELS if model.lifecycle in (wanted or ("active", "deprecated"))]
-    page, has_more = _page(models, query)
-    orders = world.read_orders(request, provider="anthropic", model="", text="")
-    return _fail(orders, request_id, world) or _json(
-        {
-            "data": [write_model(model) for model in page],
-            "has_more": has_more,
-            "first_id": page[0].id if page else None,
-            "last_id": page[-1].id if page else None,
-        },
-        request_id,
-        orders.fault,
-    )
+    return send_json(cut_page(models, query, write_model).write(), call, call.read_orders())
 
 
-def _page(models: list[Model], query: Mapping[str, list[str]]) -> tuple[list[Model], bool]:
-    limit_text = query.get("limit", ["20"])[0]
-    if not limit_text.isdecimal():
-        raise ApiError("limit: Input should be a valid integer, unable to parse string as an integer")
-    limit = int(limit_text)
-    if not 1 <= limit <= 1000:
-        bound = "greater than or equal to 1" if limit < 1 else "less than or equal to 1000"
-        raise ApiError(f"limit: Input should be {bound}")
-    if "after_id" in query and "before_id" in query:
-        raise ApiError("only one of `after_id` and `before_id` may be given")
-    ids = [model.id for model in models]
-    cursor = (query.get("after_id") or query.get("before_id") or [""])[0]
-    if cursor and cursor not in ids:
-        raise ApiError(f"{'after_id' if 'after_id' in query else 'before_id'}: no such object: {cursor}")
-    if "before_id" in query:
-        rest = models[: ids.index(cursor)]
-        return rest[-limit:], len(rest) > limit
-    rest = models[ids.index(cursor) + 1 :] if cursor else models
-    return rest[:limit], len(rest) > limit
-
-
-def _get_model(request: Request, world: World, request_id: str) -> Reply:
-    read_scope(request)
-    name = request.path.removeprefix("/v1/models/")
-    model = describe_model(name) or find_model(name, extra=world.settings.extra_models)
+def _get_model(call: Call) -> Reply:
+    read_scope(call.request)
+    model = describe_model(call.id) or find_model(call.id, extra=call.world.settings.extra_models)
     if model is None:
-        raise ApiError(f"model: {name}", status=404)
-    orders = world.read_orders(request, provider="anthropic", model=name, text="")
-    return _fail(orders, request_id, world) or _json(write_model(model), request_id, orders.fault)
+        raise ApiError(f"model: {call.id}", status=404)
+    return send_json(write_model(model), call, call.read_orders(model=call.id))
 
 
-# --- replies ------------------------------------------------------------------------------------------------------
+# --- routes -------------------------------------------------------------------------------------------------------
 
 
-def _json(value: Any, request_id: str, fault: Fault) -> Reply:
-    return Whole(status=200, headers=(_JSON, *common_headers(request_id)), body=msgspec.json.encode(value), fault=fault)
+class Route(NamedTuple):
+    """Where an endpoint is."""
+
+    method: str
+    path: re.Pattern[str]
+    handler: Callable[[Call], Reply]
 
 
-def _fail(orders: Orders, request_id: str, world: World) -> Whole | None:
-    """Return the failure or the raw body that was ordered."""
-    fault = orders.fault
-    if orders.answer.raw:
-        raw = world.raw_body(orders.answer.raw)
-        headers = (("content-type", raw.content_type), *raw.headers.items(), *common_headers(request_id))
-        return Whole(status=raw.status, headers=headers, body=raw.data(), fault=fault)
-    if fault.status is None:
-        return None
-    return _refuse(from_fault(fault), "" if fault.no_id else request_id, fault)
+def _at(method: str, path: str, handler: Callable[[Call], Reply]) -> Route:
+    return Route(method, re.compile(path.replace("{id}", "(?P<id>[^/]+)")), handler)
 
 
-def _refuse(error: ApiError, request_id: str, fault: Fault | None = None) -> Whole:
-    fault = fault or Fault()
-    extra = [(name, value) for name, value in _retry_headers(fault)]
-    common = common_headers(request_id, is_limited=error.status == 429)
-    body = write_error(error, request_id)
-    kind = _JSON
-    if fault.html:
-        body, kind = _HTML, ("content-type", "text/html")
-    if fault.empty:
-        body = b""
-    return Whole(status=error.status, headers=(kind, *extra, *common), body=body, fault=fault)
+_ROUTES = (
+    _at("POST", "/v1/messages", _create),
+    _at("POST", "/v1/messages/count_tokens", _count),
+    _at("POST", "/v1/messages/batches", batches.create_batch),
+    _at("GET", "/v1/messages/batches", batches.list_batches),
+    _at("GET", "/v1/messages/batches/{id}", batches.get_batch),
+    _at("DELETE", "/v1/messages/batches/{id}", batches.delete_batch),
+    _at("POST", "/v1/messages/batches/{id}/cancel", batches.cancel_batch),
+    _at("GET", "/v1/messages/batches/{id}/results", batches.get_results),
+    _at("POST", "/v1/files", files.upload_file),
+    _at("GET", "/v1/files", files.list_files),
+    _at("GET", "/v1/files/{id}", files.get_file),
+    _at("DELETE", "/v1/files/{id}", files.delete_file),
+    _at("GET", "/v1/files/{id}/content", files.download_file),
+    _at("GET", "/v1/models", _list_models),
+    _at("GET", "/v1/models/(?P<id>.+)", _get_model),
+)
 
 
-def _retry_headers(fault: Fault) -> Headers:
-    pairs = (("retry-after", fault.retry_after), ("x-should-retry", fault.should_retry))
-    return tuple((name, value) for name, value in pairs if value)
+def _route(call: Call) -> Reply:
+    path = call.request.path.rstrip("/")
+    found = [(route, match) for route in _ROUTES if (match := route.path.fullmatch(path))]
+    if not found:
+        raise ApiError("Not Found", status=404)
+    for route, match in found:
+        if route.method == call.request.method:
+            check_key(call.request, call.world.settings)
+            return route.handler(call._replace(id=match.groupdict().get("id") or ""))
+    raise ApiError("Method Not Allowed", status=405)

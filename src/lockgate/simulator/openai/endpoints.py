@@ -16,7 +16,7 @@ from lockgate.simulator.openai.asked import Asked, count_message, count_prompt, 
 from lockgate.simulator.openai.errors import ApiError, from_fault, from_shape, write_error, write_stream_error
 from lockgate.simulator.openai.models import MODELS, Model, find_model, write_model
 from lockgate.simulator.openai.writing import write_completion, write_events
-from lockgate.simulator.provider import Headers, Reply, Request, Stream, Usage, Whole, World
+from lockgate.simulator.provider import BodyPlan, Headers, Reply, Request, Stream, Usage, Whole, World
 from lockgate.simulator.shapes import Scope, ShapeError
 
 _JSON = ("content-type", "application/json")
@@ -38,6 +38,10 @@ class OpenAIFake:
     def is_for(self, request: Request) -> bool:
         """Everything without a provider prefix that no other fake wants comes here."""
         return True
+
+    def plan_body(self, request: Request, world: World) -> BodyPlan:
+        """Every body is kept whole."""
+        return BodyPlan()
 
     def answer(self, request: Request, world: World) -> Reply:
         """Return the reply; every refusal is a reply too."""

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from msgspec import Raw
 
+from lockgate.core.blocks import TextOut
 from lockgate.core.chat import (
     Base64Source,
     DocumentBlock,
@@ -21,7 +22,6 @@ from lockgate.core.chat import (
     UrlSource,
 )
 from lockgate.dialects.anthropic_messages.blocks import read_block, with_further_keys, write_block
-from lockgate.dialects.anthropic_messages.wire import TextOut
 from lockgate.errors import InvalidRequest
 
 MARK = Raw(b'{"type":"ephemeral"}')
@@ -120,3 +120,16 @@ def test_a_fault_has_its_path(data, path):
     with pytest.raises(InvalidRequest) as caught:
         read_block(Raw(data.encode()), "p")
     assert caught.value.path == path
+
+
+@pytest.mark.parametrize(
+    "data, words",
+    [
+        (b'{"type":"image","source":{"type":"url","url":"\xff"}}', "not valid UTF-8"),
+        (b'{"type":"tool_result","tool_use_id":"i","content":' + b"[" * 100_000, "nests deeper than"),
+    ],
+)
+def test_broken_text_within_a_block_is_a_fault_of_the_client(data, words):
+    with pytest.raises(InvalidRequest, match=words) as caught:
+        read_block(Raw(data), "p")
+    assert caught.value.path in ("p", None)

@@ -25,7 +25,7 @@ def test_an_empty_list_has_no_first_and_last():
     assert json.loads(write_models([])) == {"data": [], "has_more": False, "first_id": None, "last_id": None}
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"data":[{}]}', b'{"data":3}'])
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"data":[{}]}', b'{"data":3}', b'{"data":[{"id":"\xff"}]}'])
 def test_garbage_is_malformed(body):
     with pytest.raises(Malformed):
         read_models(body)

@@ -7,7 +7,7 @@ import pytest
 from msgspec import Raw
 
 from lockgate.core.chat import Usage
-from lockgate.dialects.anthropic_messages.json_text import ABSENT
+from lockgate.core.json_text import ABSENT
 from lockgate.dialects.anthropic_messages.usage import read_usage, write_usage
 from lockgate.errors import Malformed
 

@@ -27,7 +27,7 @@ from lockgate.core.chunk import (
     TextDelta,
     ThinkingDelta,
 )
-from lockgate.dialects import EMPTY_OBJECT
+from lockgate.core.json_text import EMPTY_OBJECT
 from tests.unit.dialects.openai_chat.samples import raw
 
 CITATION = {"type": "web_search_result_location", "url": "https://e.org/g", "title": "G", "encrypted_index": "Eo8B"}

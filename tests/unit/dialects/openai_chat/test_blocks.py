@@ -71,7 +71,7 @@ REFUSED = {
     "tool use without id": ({"type": "tool_use", "name": "n"}, "id"),
     "tool use without name": ({"type": "tool_use", "id": "t"}, "name"),
     "tool result": ({"type": "tool_result"}, "tool_use_id"),
-    "tool result with a number": ({"type": "tool_result", "tool_use_id": "t", "content": 1}, None),
+    "tool result with a number": ({"type": "tool_result", "tool_use_id": "t", "content": 1}, "content"),
     "image without source": ({"type": "image"}, "source"),
     "image with an empty source": ({"type": "image", "source": {}}, "source.type"),
     "image without a URL": ({"type": "image", "source": {"type": "url"}}, "source.url"),

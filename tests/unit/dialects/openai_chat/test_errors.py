@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockgate.dialects.openai_chat import DIALECT
-from lockgate.dialects.openai_chat.errors import kind_of_status, read_stream_error
+from lockgate.dialects.openai_chat.errors import read_stream_error
 from lockgate.errors import Internal, InvalidRequest, Rejected, TimedOut, Unauthenticated
 from tests.unit.dialects.openai_chat.samples import encode, raw, shape
 
@@ -96,7 +96,6 @@ KINDS = {
 def test_the_kind_follows_the_status(status):
     error = DIALECT.read_error(status, encode({"error": {"message": "m", "type": "whatever"}}))
     assert (error.status, error.kind, error.message) == (status, KINDS[status], "m")
-    assert kind_of_status(status) == KINDS[status]
 
 
 SHAPES = {

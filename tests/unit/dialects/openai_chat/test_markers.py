@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lockgate.core.chat import OpaqueBlock, RedactedThinkingBlock, TextBlock, ThinkingBlock, ToolUseBlock
-from lockgate.dialects.openai_chat.json_text import ABSENT
+from lockgate.core.json_text import ABSENT
 from lockgate.dialects.openai_chat.markers import Markers, mark_last, unmark_last
 from tests.unit.dialects.openai_chat.samples import raw, shape
 

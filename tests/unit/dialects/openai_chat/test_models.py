@@ -21,7 +21,9 @@ def test_what_is_written_can_be_read():
     assert (read.id, read.created_at, read.owned_by) == ("@prod/gpt-x", 5, "openai")
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"data":[{}]}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b'{"data":[{}]}', b'{"data":[{"id":"\xff"}]}', b'{"data":' + b"[" * 100_000]
+)
 def test_garbage_is_malformed(body):
     with pytest.raises(Malformed):
         read_models(body)

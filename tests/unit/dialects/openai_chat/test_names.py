@@ -1,44 +1,13 @@
-"""Names and ids within OpenAI's limits."""
+"""Ids and users within OpenAI's limits."""
 
 from __future__ import annotations
 
 import re
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockgate.dialects.openai_chat.names import ToolNames, make_call_id, send_call_id, send_user
-
-ALLOWED = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-
-
-@pytest.mark.parametrize(
-    ("name", "sent"),
-    [("get_weather", "get_weather"), ("get weather", "get_weather"), ("a.b/c", "a_b_c"), ("x" * 64, "x" * 64)],
-)
-def test_a_name_is_changed_only_where_it_must_be(name, sent):
-    names = ToolNames([name])
-    assert names.send(name) == sent
-    assert names.changed == ({sent: name} if sent != name else {})
-
-
-def test_a_long_name_ends_in_a_hash():
-    names = ToolNames([])
-    first, second = names.send("x" * 70 + "a"), names.send("x" * 70 + "b")
-    assert first != second
-    assert ALLOWED.fullmatch(first)
-    assert re.search(r"_[0-9a-f]{6}$", first)
-
-
-@given(st.lists(st.text(min_size=1, max_size=80), min_size=1, max_size=8, unique=True))
-def test_names_stay_apart_and_can_be_restored(found):
-    names = ToolNames(found)
-    sent = [names.send(name) for name in found]
-    assert all(ALLOWED.fullmatch(name) for name in sent)
-    assert len(set(sent)) == len(found)
-    assert [names.changed.get(name, name) for name in sent] == found
-    assert [names.send(name) for name in found] == sent
+from lockgate.dialects.openai_chat.names import make_call_id, send_call_id, send_user
 
 
 @given(st.text(max_size=100))

@@ -250,7 +250,7 @@ def test_a_wrong_field_is_refused_with_its_path(name):
         (b'{"model":"m" "messages":[]}', "(byte 13)"),
         (b'{"model":"m","messages":[{"role":"user","content":"\xff"}]}', "UTF-8 (byte 51)"),
         (b'{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"\xff"}]}]}', "UTF-8 (byte 74)"),
-        (b'{"model":"m","messages":[],"thinking":' + b"[" * 100_000, "nests too deeply"),
+        (b'{"model":"m","messages":[],"thinking":' + b"[" * 100_000, "nests deeper than"),
         (b"[]", "object"),
     ],
 )

@@ -151,6 +151,9 @@ MALFORMED = {
     "content that is a number": body({"content": 1}),
     "content blocks that cannot be read": body({"content_blocks": [{"type": "thinking", "thinking": 1}]}),
     "not UTF-8": b'{"choices":[{"message":{"content":"\xff"}}]}',
+    "not UTF-8 within a block": (
+        b'{"choices":[{"message":{"content_blocks":[{"type":"redacted_thinking","data":"\xff"}]}}]}'
+    ),
     "too deep": b'{"choices":' + b"[" * 100_000,
 }
 

@@ -17,7 +17,8 @@ from lockgate.core.chunk import (
     StreamError,
     TextDelta,
 )
-from lockgate.dialects import EMPTY_OBJECT, ReplyRules
+from lockgate.core.json_text import EMPTY_OBJECT
+from lockgate.dialects import ReplyRules
 from lockgate.dialects.openai_chat import DIALECT
 from lockgate.errors import Malformed
 from tests.unit.dialects.openai_chat.replies import REPLIES, stream_of

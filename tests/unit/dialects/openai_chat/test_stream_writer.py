@@ -21,7 +21,7 @@ from lockgate.core.chunk import (
     StreamError,
     TextDelta,
 )
-from lockgate.dialects import EMPTY_OBJECT
+from lockgate.core.json_text import EMPTY_OBJECT
 from lockgate.dialects.openai_chat import DIALECT
 from lockgate.errors import Broken, Draining, Rejected, StreamCut, TimedOut
 from tests.unit.dialects.openai_chat.replies import CITATION, FOUND, REPLIES, reply, stream_of, text, use

@@ -32,7 +32,8 @@ from lockgate.core.chunk import (
     StreamError,
     TextDelta,
 )
-from lockgate.dialects import EMPTY_OBJECT, ReplyRules
+from lockgate.core.json_text import EMPTY_OBJECT
+from lockgate.dialects import ReplyRules
 from lockgate.dialects.openai_chat import DIALECT
 from lockgate.errors import InvalidRequest
 from tests.unit.dialects.openai_chat.replies import FOUND, REPLIES, opaque, reply, stream_of, text, use

@@ -47,7 +47,9 @@ def test_a_body_may_be_too_large():
     [
         ("GET", "/v1/messages", 405),
         ("POST", "/v1/models", 405),
-        ("POST", "/v1/messages/batches", 404),
+        ("PUT", "/v1/messages/batches", 405),
+        ("POST", "/v1/files/file_1", 405),
+        ("GET", "/v1/files/file_1/nothing", 404),
         ("GET", "/anthropic/v1/nothing", 404),
         ("POST", "/anthropic/v1/messages/", 400),
     ],

@@ -30,7 +30,6 @@ CASES = [
     ("source type", GOOD, image(type="path", path="x"), "messages.0.content.0.image.source: Input tag 'path' found"),
     ("no data", GOOD, image(type="base64", media_type="image/png"), "image.source.base64.data: Field required"),
     ("address", image(**URL), image(type="url", url="http://example.com"), "Only HTTPS URLs are supported."),
-    ("file", image(type="file", file_id="file_1"), image(type="file"), "image.source.file.file_id: Field required"),
     ("pdf", document(**data("application/pdf", PDF)), document(**data("application/pdf", PNG)), "PDF specified was not"),
     ("pdf type", document(**data("application/pdf", PDF)), document(**data("text/html", PDF)), "Input should be 'appl"),
     ("text", document(type="text", media_type="text/plain", data="x"),

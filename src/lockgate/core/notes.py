@@ -12,9 +12,10 @@ class Notes:
         self._dropped: dict[str, None] = dict.fromkeys(dropped)
         self._adjusted: dict[str, None] = {}
 
-    def drop(self, field: str) -> None:
+    def drop(self, field: str, *, when: bool = True) -> None:
         """Note a field that the target cannot express."""
-        self._dropped[field] = None
+        if when:
+            self._dropped[field] = None
 
     def adjust(self, field: str, what: str) -> None:
         """Note a field whose meaning was changed for the target."""
