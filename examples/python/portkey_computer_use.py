@@ -27,7 +27,7 @@ def connect() -> Portkey:
     if not os.environ.get("LOCKGATE_API_KEY"):
         sys.exit("Set LOCKGATE_API_KEY to a key of your gateway.")
     origin = os.environ.get("LOCKGATE_BASE_URL", "http://127.0.0.1:8787")
-    # What OpenAI's API does not know (here: thinking, which goes back with the tool's result) comes back only without strict compliance.
+    # What OpenAI's API does not know comes back only without strict compliance: here thinking, to be sent back.
     return Portkey(base_url=f"{origin}/v1", api_key=os.environ["LOCKGATE_API_KEY"], strict_open_ai_compliance=False)
 
 

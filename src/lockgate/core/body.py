@@ -12,15 +12,14 @@ from functools import lru_cache
 import msgspec
 from msgspec import Raw, Struct
 
+from lockgate.core.json_edit import read_members, skip_space
 from lockgate.errors import InvalidRequest
 
 MAX_DEPTH = 200
 """How deep arrays and objects may nest."""
 
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}:,]', re.DOTALL)
 _INNERMOST = re.compile(rb"\{\}|\[\]")
-_SPACE = re.compile(rb"[ \t\r\n]*")
 _PATH = re.compile(r" - at `\$?(?P<path>[^`]*)`$")
 _NOTHING = Raw(b"")
 
@@ -32,7 +31,10 @@ class StreamOptions(Struct, frozen=True):
 
 
 class Peek(Struct, frozen=True):
-    """The top-level fields that routing, limits and records need, whatever the dialect."""
+    """The top-level fields that routing, limits and records need, whatever the dialect.
+
+    Those that are ``Raw`` are only cut out, not judged: what they hold is for whoever asks.
+    """
 
     model: Raw = _NOTHING
     stream: bool | None = None
@@ -42,6 +44,14 @@ class Peek(Struct, frozen=True):
     betas: Raw = _NOTHING
     anthropic_beta: Raw = _NOTHING
     anthropic_version: Raw = _NOTHING
+    thread: Raw = _NOTHING
+    messages: Raw = _NOTHING
+    tools: Raw = _NOTHING
+    fallbacks: Raw = _NOTHING
+    temperature: Raw = _NOTHING
+    top_p: Raw = _NOTHING
+    output_format: Raw = _NOTHING
+    output_config: Raw = _NOTHING
 
     @property
     def is_stream(self) -> bool:
@@ -124,56 +134,18 @@ def _json_text(text: str) -> bytes:
     return _write(text)
 
 
-class _Member(Struct, frozen=True):
-    """One top-level member of an object: where its key begins, its value begins, and where the next token stands."""
-
-    key: str
-    start: int
-    value: int
-    end: int
-
-
 def remove_members(body: bytes, names: frozenset[str]) -> bytes:
     """Cut top-level members out of a JSON object; the others keep their bytes, the space between them goes."""
-    kept = (body[member.start : member.end] for member in _members(body) if member.key not in names)
+    kept = (body[m.start : skip_space(body, m.end)] for m in read_members(body) if m.key not in names)
     return b"{" + b",".join(kept) + b"}"
 
 
 def _model_offset(body: bytes) -> int:
     """Find where the value of the last top-level ``model`` key begins."""
-    offsets = [member.value for member in _members(body) if member.key == "model"]
+    offsets = [member.value for member in read_members(body) if member.key == "model"]
     if not offsets:
         raise InvalidRequest("model: expected a string", path="model")
     return offsets[-1]
-
-
-def _members(body: bytes) -> list[_Member]:
-    """List the top-level members of a valid JSON object, token by token."""
-    found: list[_Member] = []
-    depth, start, value, key = 0, -1, -1, b""
-    for token in _TOKEN.finditer(body):
-        text = token.group()
-        if text in (b"{", b"["):
-            depth += 1
-            continue
-        is_close = text in (b"}", b"]")
-        if depth == 1 and (is_close or text == b",") and value >= 0:
-            found.append(_Member(_read_text(key), start, value, token.start()))
-            start = value = -1
-        if is_close:
-            depth -= 1
-        elif depth != 1:
-            continue
-        elif text == b":" and value < 0:
-            value = _skip_space(body, token.end())
-        elif start < 0 and text != b",":
-            start, key = token.start(), text
-    return found
-
-
-def _skip_space(body: bytes, at: int) -> int:
-    found = _SPACE.match(body, at)
-    return found.end() if found else at
 
 
 def check_depth(body: bytes) -> None:
@@ -181,8 +153,8 @@ def check_depth(body: bytes) -> None:
 
     Few bodies hold more brackets than the limit, so counting them (with a cap) settles almost every case.
     """
-    objects = len(body.split(b"{", MAX_DEPTH)) - 1
-    if objects + len(body.split(b"[", MAX_DEPTH)) - 1 < MAX_DEPTH:
+    objects = _count(body, b"{", MAX_DEPTH)
+    if objects + _count(body, b"[", MAX_DEPTH - objects) < MAX_DEPTH:
         return
     outside = body.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2]
     brackets = b"".join(outside).translate(None, _NOT_BRACKETS)
@@ -191,6 +163,16 @@ def check_depth(body: bytes) -> None:
         if not brackets:
             return
     raise too_deep()
+
+
+def _count(body: bytes, byte: bytes, cap: int) -> int:
+    """Count a byte, but no further than the cap. ``find`` jumps from one to the next; ``count`` looks at each byte."""
+    at = -1
+    for found in range(cap):
+        at = body.find(byte, at + 1)
+        if at < 0:
+            return found
+    return cap
 
 
 def too_deep() -> InvalidRequest:

@@ -9,6 +9,7 @@ from lockgate.core.record import SCHEMA_VERSION, Attempt, Record, Stages, TokenC
 from lockgate.dataplane.headers import decode
 from lockgate.dialects import Summary, Written
 from lockgate.errors import ClientGone, GatewayError, Unauthenticated, UpstreamError
+from lockgate.plan.resolve import Choice
 
 if TYPE_CHECKING:
     from lockgate.dataplane.app import DataPlane
@@ -96,9 +97,12 @@ class Ledger:
 
     def _record(self) -> Record:
         exchange, error = self._exchange, self.error
-        target = exchange.choice.target if exchange.choice else None
+        choice = exchange.choice
+        target = choice.target if choice else None
         end = self._now()
         is_gone = isinstance(error, ClientGone)
+        attempts: tuple[Attempt, ...] = (self._attempt(choice, end),) if self._t_sent and choice else ()
+        agent = exchange.headers.get(b"user-agent")
         return Record(
             schema_version=SCHEMA_VERSION,
             id="rec_" + exchange.request_id.replace("-", ""),
@@ -115,11 +119,11 @@ class Ledger:
             model=self.model,
             is_stream=self.is_stream,
             is_client_gone=is_gone,
-            is_simulated=bool(target and target.is_simulated),
+            is_simulated=target.is_simulated if target else False,
             error=error.code if error else None,
-            error_origin=_origin_of(error),
+            error_origin=_origin_of(error) if error else None,
             stop_reason=self.stop_reason,
-            attempts=(self._attempt(end),) if self._t_sent else (),
+            attempts=attempts,
             tokens=_tokens(self.usage),
             stages=self._stages(end),
             duration_ms=_ms(end - self._t_start),
@@ -127,24 +131,22 @@ class Ledger:
             bytes_out=self.bytes_out,
             dropped=self.dropped,
             adjusted=self.adjusted,
-            user_agent=decode(exchange.headers.get(b"user-agent", b""))[:_MAX_TEXT] or None,
+            user_agent=decode(agent)[:_MAX_TEXT] if agent else None,
         )
 
-    def _attempt(self, end: float) -> Attempt:
-        exchange = self._exchange
-        choice = exchange.choice
-        assert choice is not None, "an attempt has a target"
+    def _attempt(self, choice: Choice, end: float) -> Attempt:
+        target = choice.target
         return Attempt(
-            provider=choice.target.provider.name,
-            slug=choice.target.slug,
+            provider=target.provider.name,
+            slug=target.slug,
             model=choice.model,
             status=self._upstream_status,
             error=self.error.code if isinstance(self.error, UpstreamError) else None,
             duration_ms=_ms((self._t_done or end) - self._t_sent),
             first_byte_ms=_ms(self._t_first - self._t_sent) if self._t_first else None,
             upstream_request_id=self._upstream_id,
-            is_byte_path=exchange.is_byte_path,
-            is_simulated=choice.target.is_simulated,
+            is_byte_path=self._exchange.is_byte_path,
+            is_simulated=target.is_simulated,
         )
 
     def _stages(self, end: float) -> Stages:
@@ -162,9 +164,7 @@ class Ledger:
         )
 
 
-def _origin_of(error: GatewayError | None) -> str | None:
-    if error is None:
-        return None
+def _origin_of(error: GatewayError) -> str:
     if isinstance(error, ClientGone):
         return "client"
     return "provider" if isinstance(error, UpstreamError) else "gateway"
@@ -182,4 +182,5 @@ def _tokens(usage: Usage) -> TokenCounts:
 
 
 def _ms(seconds: float) -> float:
-    return round(seconds * 1000, 3)
+    """Whole microseconds, as milliseconds: cheaper than rounding, and this runs eight times a request."""
+    return int(seconds * 1e6) / 1e3

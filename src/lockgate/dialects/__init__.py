@@ -212,7 +212,3 @@ class Dialect(Protocol):
     def stream_meter(self) -> StreamMeter:
         """Return a listener for one streamed reply of this dialect."""
         ...
-
-
-EMPTY_OBJECT = Raw(b"{}")
-"""The input of a tool call without arguments."""

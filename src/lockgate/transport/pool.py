@@ -141,13 +141,13 @@ class HttpPool:
     async def _connect(self, lane: Lane, timeouts: Timeouts, started_at: float) -> Connection:
         loop = asyncio.get_running_loop()
         origin = lane.route.origin
+        if origin.scheme == "https" and self._context is None:
+            self._context = make_context()
         async with limited("connect", timeouts.connect_s, timeouts, started_at):
             sock = await self._dialer.dial(lane.route)
         if origin.scheme != "https":
             _, connection = await loop.create_connection(lambda: Connection(lane, loop), sock=sock)
         else:
-            if self._context is None:
-                self._context = make_context()
             try:
                 async with limited("tls", timeouts.tls_s, timeouts, started_at):
                     _, connection = await loop.create_connection(

@@ -12,20 +12,25 @@ import socket
 import time
 from collections.abc import Callable
 from email.utils import formatdate
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
+from urllib.parse import unquote
 
+import httptools
 from msgspec import Struct
 from uvicorn import Config
+from uvicorn._types import ASGIVersions
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from lockgate.core.http import Headers
 from lockgate.errors import ConfigError
+from lockgate.transport.cycle import Cycle
 
 Refuse: TypeAlias = Callable[[int, str], tuple[Headers, bytes]]
 """From status and message to headers and body of an error answer."""
 
 _DISCONNECT = "lockgate.disconnect"
+_ASGI: Final[ASGIVersions] = {"version": "3.0", "spec_version": "2.3"}
 _BACKLOG = 4096
 _KEEP_ALIVE_S = 75
 _BAD_REQUEST, _REQUEST_TIMEOUT, _HEAD_TOO_LARGE = 400, 408, 431
@@ -96,19 +101,61 @@ class LimitedProtocol(HttpToolsProtocol):
             self._answer(_HEAD_TOO_LARGE, f"The request head is larger than {self._limits.header_bytes} bytes")
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
         self._is_receiving = self._is_in_head = True
-        self._head_began_at = self.loop.time()
-        self.scope["extensions"] = {_DISCONNECT: {"watch": self._watch}}
+        self._head_began_at = self._received_at
 
     def on_headers_complete(self) -> None:
-        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        """Start the app on a request whose head is complete; uvicorn's own does this and much that we do not need."""
         self._is_in_head = False
-        self._head_bytes = 0
-        if size > self._limits.header_bytes:
+        if self._head_bytes > self._limits.header_bytes and self._head_size() > self._limits.header_bytes:
             self._is_head_too_large = True
             raise _HeadTooLargeError
-        super().on_headers_complete()
+        self._head_bytes = 0
+        version = self.parser.get_http_version()
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        self.scope = {
+            "type": "http",
+            "asgi": _ASGI,
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": "http",
+            "root_path": "",
+            "method": self.parser.get_method().decode("ascii"),
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": url.path,
+            "query_string": url.query or b"",
+            "headers": self.headers,
+            "state": {},
+            "extensions": {_DISCONNECT: {"watch": self._watch}},
+        }
+        before = self.cycle
+        self.cycle = Cycle(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            # a pipelined request waits for the answer before it
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
     def on_message_complete(self) -> None:
         self._is_receiving = self._is_in_head = False
@@ -162,6 +209,7 @@ class Server:
             lifespan="off",
             log_config=None,
             access_log=False,
+            proxy_headers=False,
             server_header=False,
             timeout_keep_alive=_KEEP_ALIVE_S,
         )

@@ -5,6 +5,8 @@ import asyncio
 import pytest
 
 from lockgate.simulator.app import Simulator, SimulatorSettings
+from lockgate.simulator.exchange import Body, Exchange
+from lockgate.simulator.journal import Received
 from tests.unit.simulator.driver import ANTHROPIC_HEADERS, ask, chat, user
 
 
@@ -162,3 +164,36 @@ def test_a_client_that_leaves_while_sending_is_no_request_to_answer():
         return simulator
 
     assert asyncio.run(run()).requests[0].outcome == "aborted"
+
+
+# --- receiving ----------------------------------------------------------------------------------------------------
+
+
+class Collector:
+    def __init__(self):
+        self.pieces = []
+
+    def feed(self, data):
+        self.pieces.append(data)
+
+
+@pytest.mark.parametrize(
+    "limit, expected, fed",
+    [(100, Body(b"abcdefgh", 8), None), (7, Body(b"", 8, True), None), (100, Body(b"abcde", 8), ["abc", "def", "gh"]),
+     (7, Body(b"", 8, True), ["abc", "def"])],
+)  # fmt: skip
+def test_a_body_is_kept_or_fed_into_a_sink(limit, expected, fed):
+    incoming = [{"type": "http.request", "body": body, "more_body": body != b"gh"} for body in (b"abc", b"def", b"gh")]
+
+    async def receive():
+        return incoming.pop(0)
+
+    async def send(message):
+        raise AssertionError
+
+    entry = Received(id=0, method="", path="", query="", headers=(), received_at=0.0)
+    exchange = Exchange({}, receive, send, entry, lambda outcome: None)
+    sink = Collector() if fed else None
+    assert asyncio.run(exchange.read_body(limit, sink=sink, keep_bytes=5)) == expected
+    if sink:
+        assert [piece.decode() for piece in sink.pieces] == fed

@@ -29,5 +29,5 @@ def test_thinking_mentions_the_question():
 
 
 def test_files_are_named():
-    text = answer_text(Dice(1), echo="x", images=1, files=["a.png"])
+    text = prose.answer_text(Dice(1), echo="x", images=1, files=["a.png"])
     assert text.startswith("Simulated answer to: x (saw 1 image and the file a.png). ")
