@@ -24,8 +24,8 @@ function connect() {
 async function count(client) {
   const messages = [{ role: "user", content: "What is the weather in Chennai?" }];
   const bare = (await client.messages.countTokens({ model: MODEL, messages })).input_tokens;
-  const system = "You answer in one sentence.";
-  const full = (await client.messages.countTokens({ model: MODEL, system, messages, tools: [WEATHER_TOOL] })).input_tokens;
+  const more = { system: "You answer in one sentence.", tools: [WEATHER_TOOL] };
+  const full = (await client.messages.countTokens({ model: MODEL, messages, ...more })).input_tokens;
   if (!(0 < bare && bare < full)) throw new Error(`The counts make no sense: ${bare} and ${full}.`);
   console.log(`Question: ${bare} tokens`);
   console.log(`With system prompt and tool: ${full} tokens`);

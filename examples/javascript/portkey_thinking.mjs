@@ -70,10 +70,10 @@ async function readStream(stream) {
         for (const [key, value] of Object.entries(piece.delta)) block[key] = (block[key] ?? "") + value;
       }
       for (const piece of delta.tool_calls ?? []) {
-        const { index, id } = piece;
-        const call = calls.get(index) ?? { id, type: "function", function: { name: piece.function.name, arguments: "" } };
-        calls.set(index, call);
-        call.function.arguments += piece.function.arguments ?? "";
+        const { name, arguments: part = "" } = piece.function;
+        const call = calls.get(piece.index) ?? { id: piece.id, type: "function", function: { name, arguments: "" } };
+        calls.set(piece.index, call);
+        call.function.arguments += part;
       }
     }
   }

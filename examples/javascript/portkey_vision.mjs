@@ -34,10 +34,10 @@ async function whole(client) {
 }
 
 async function streamed(client) {
-  const messages = question("Which colours has it?");
+  const request = { model: MODEL, max_tokens: 300, messages: question("Which colours has it?"), stream: true };
   process.stdout.write("Streamed: ");
   let finishReason = null;
-  for await (const chunk of await client.chat.completions.create({ model: MODEL, max_tokens: 300, messages, stream: true })) {
+  for await (const chunk of await client.chat.completions.create(request)) {
     for (const choice of chunk.choices) {
       process.stdout.write(choice.delta.content ?? "");
       finishReason = choice.finish_reason ?? finishReason;

@@ -57,12 +57,12 @@ def ask(client: Portkey, manual: str, question: str) -> tuple[int, int]:
 
 
 def caching(client: Portkey) -> None:
-    # A new manual for each run, so that the first call always finds an empty cache.
+    # A new manual for each run, so that the first call always has to write it into the cache.
     manual = f"Manual {uuid.uuid4()}. " + "Hold the red button for ten seconds to reset it. " * 600
     for name, question in (("First call", "How do I reset it?"), ("Second call", "Which button is it?")):
         written, read = ask(client, manual, question)
         print(f"{name}: wrote {written} tokens, read {read} tokens")
-        if (read > 0) != (name == "Second call"):
+        if (read > written) != (name == "Second call"):
             sys.exit("The cache was not used as expected.")
 
 
