@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from lockgate.catalog import ModelFacts
 from lockgate.core.body import Peek

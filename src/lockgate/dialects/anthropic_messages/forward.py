@@ -1,7 +1,8 @@
 """The byte path of Messages: the client's bytes with the model spliced, and what has to be a header as a header.
 
 Body members ``betas``, ``anthropic_beta`` and ``anthropic_version`` are header values at the first party and an
-unknown field in its body. Source: Anthropic integration specification, sections 0.3, 0.4 and 5.1.
+unknown field in its body. What else may change is in ``native_body``. Source: Anthropic integration specification,
+sections 0.3, 0.4 and 5.1; addendum of November 2026, section 3.2.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from lockgate.core.body import Peek, model_name, remove_members, splice_model
 from lockgate.core.chat import Call
 from lockgate.core.native import split_flags
 from lockgate.dialects import Written
+from lockgate.dialects.anthropic_messages.native_body import adjust
 from lockgate.errors import InvalidRequest
 
 DEFAULT_VERSION = b"2023-06-01"
 """For clients that name no version: it accepts a superset of what later versions accept."""
 
 _MEMBERS = frozenset({"betas", "anthropic_beta", "anthropic_version"})
+_OTHER_FAMILIES = (b"bedrock-", b"vertex-")
+"""How versions begin that only other hosts of Claude know."""
 _PASSED = (b"anthropic-user-profile-id", b"anthropic-workspace-id")
 _read_beta = msgspec.json.Decoder(str | list[str] | None).decode
 _read_version = msgspec.json.Decoder(str | None).decode
@@ -33,12 +37,13 @@ def forward(body: bytes, seen: Peek, model: str | None, client: Mapping[bytes, b
         *_body_betas("anthropic_beta", seen.anthropic_beta),
         *_body_betas("betas", seen.betas),
     ]
-    version = header_version(client) or _body_version(seen.anthropic_version) or DEFAULT_VERSION
+    version = header_version(client) or _first_party(_body_version(seen.anthropic_version)) or DEFAULT_VERSION
     if model is not None and model_name(seen) != model:
         body = splice_model(body, seen, model)
+    body, adjusted = adjust(body, seen, betas)
     if bytes(seen.betas) or bytes(seen.anthropic_beta) or bytes(seen.anthropic_version):
         body = remove_members(body, _MEMBERS)
-    return Written(body=body, headers=_headers(version, betas, client))
+    return Written(body=body, headers=_headers(version, betas, client), adjusted=adjusted)
 
 
 def client_headers(client: Mapping[bytes, bytes]) -> tuple[tuple[bytes, bytes], ...]:
@@ -47,8 +52,18 @@ def client_headers(client: Mapping[bytes, bytes]) -> tuple[tuple[bytes, bytes], 
 
 
 def header_version(client: Mapping[bytes, bytes]) -> bytes | None:
-    """Return the API version that the client's headers name."""
-    return client.get(b"x-portkey-anthropic-version") or client.get(b"anthropic-version")
+    """Return the API version that the client's headers name, None when it is one of another host's.
+
+    What the client names is sent as it is, also when it is newer than anything we know: its errors are the right
+    answers. A configuration that adds sampling parameters to a request will have to lower it here.
+    """
+    named = client.get(b"x-portkey-anthropic-version"), client.get(b"anthropic-version")
+    return _first_party(named[0]) or _first_party(named[1])
+
+
+def _first_party(version: bytes | None) -> bytes | None:
+    """Return a version that the first party can know, None for one of another host's."""
+    return None if version is None or version.startswith(_OTHER_FAMILIES) else version
 
 
 def header_betas(client: Mapping[bytes, bytes]) -> list[str]:
