@@ -1,6 +1,6 @@
 """Writes the pages of docs/reference that come from code: python -m tools.docs [--check]
 
-Each page is a function of what exists: errors, settings, providers, commands. Nobody edits those pages by hand.
+Each page is a function of what exists: errors, settings, models, providers, commands. Nobody edits those pages by hand.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from tools.docs_cli import cli_page
 from tools.docs_config import configuration_page
 from tools.docs_errors import errors_page
+from tools.docs_models import models_page
 from tools.docs_providers import providers_page
 from tools.files import ROOT
 
@@ -18,6 +19,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "configuration.md": configuration_page,
     "errors.md": errors_page,
+    "models.md": models_page,
     "providers.md": providers_page,
 }
 

@@ -1,4 +1,4 @@
-// Anthropic's beta features through Lockgate with the portkey-ai SDK: one flag for all calls, or several.
+// Anthropic's beta features through Lockgate with the portkey-ai SDK: one flag, or several.
 //
 //   npm ci
 //   LOCKGATE_API_KEY=... node portkey_beta_header.mjs
@@ -29,19 +29,19 @@ async function ask(client) {
   return text;
 }
 
-async function forAllCalls(client) {
-  console.log(`For all calls: ${await ask(client)}`);
+async function oneFlag(client) {
+  console.log(`One flag: ${await ask(client)}`);
 }
 
-async function forOneCall() {
-  // This SDK has no headers per call that arrive as such, so other flags need another client.
-  console.log(`For one call: ${await ask(clientWith(`${ONE_FLAG},context-1m-2025-08-07`))}`);
+async function twoFlags() {
+  // This SDK has no headers per call that arrive as such, so each set of flags needs its own client.
+  console.log(`Two flags: ${await ask(clientWith(`${ONE_FLAG},context-1m-2025-08-07`))}`);
 }
 
 try {
   const client = connect();
-  await forAllCalls(client);
-  await forOneCall();
+  await oneFlag(client);
+  await twoFlags();
 } catch (error) {
   console.error(`${error.constructor.name}: ${error.message}`);
   process.exitCode = 1;

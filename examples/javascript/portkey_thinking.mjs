@@ -8,7 +8,7 @@ import { Portkey } from "portkey-ai";
 
 // "@slug/model": the slug names a provider that Lockgate knows, the rest is that provider's own model id.
 const MODEL = process.env.LOCKGATE_MODEL ?? "@anthropic/claude-haiku-4-5";
-// Models from 4.6 on decide for themselves how long to think: LOCKGATE_THINKING='{"type": "adaptive"}'.
+// Models from 4.6 on decide for themselves how long to think: {"type": "adaptive", "display": "summarized"}.
 const THINKING = JSON.parse(process.env.LOCKGATE_THINKING ?? '{"type": "enabled", "budget_tokens": 2030}');
 const WEATHER_TOOL = {
   type: "function",

@@ -1,4 +1,4 @@
-"""Anthropic's beta features through Lockgate with the portkey-ai SDK: flags for all calls, or for one.
+"""Anthropic's beta features through Lockgate with the portkey-ai SDK: flags for all calls of a client, or for one call.
 
 pip install portkey-ai
 LOCKGATE_API_KEY=... python portkey_beta_header.py
@@ -32,20 +32,20 @@ def ask(client: Portkey, **options: object) -> str:
     return reply.choices[0].message.content or sys.exit("The answer is empty.")
 
 
-def for_all_calls(client: Portkey) -> None:
-    print(f"For all calls: {ask(client)}")
+def one_flag(client: Portkey) -> None:
+    print(f"One flag: {ask(client)}")
 
 
-def for_one_call(client: Portkey) -> None:
+def two_flags(client: Portkey) -> None:
     flags = "token-efficient-tools-2025-02-19,context-1m-2025-08-07"
-    print(f"For one call: {ask(client, extra_headers={'x-portkey-anthropic-beta': flags})}")
+    print(f"Two flags: {ask(client, extra_headers={'x-portkey-anthropic-beta': flags})}")
 
 
 def main() -> None:
     client = connect()
     try:
-        for_all_calls(client)
-        for_one_call(client)
+        one_flag(client)
+        two_flags(client)
     except Exception as error:  # noqa: BLE001 - this SDK exports no base class for its errors
         sys.exit(f"{type(error).__name__}: {error}")
 

@@ -14,7 +14,7 @@ from portkey_ai import Portkey
 
 # "@slug/model": the slug names a provider that Lockgate knows, the rest is that provider's own model id.
 MODEL = os.environ.get("LOCKGATE_MODEL", "@anthropic/claude-haiku-4-5")
-# Models from 4.6 on decide for themselves how long to think: LOCKGATE_THINKING='{"type": "adaptive"}'.
+# Models from 4.6 on decide for themselves how long to think: {"type": "adaptive", "display": "summarized"}.
 THINKING = json.loads(os.environ.get("LOCKGATE_THINKING", '{"type": "enabled", "budget_tokens": 2030}'))
 WEATHER_TOOL = {
     "type": "function",

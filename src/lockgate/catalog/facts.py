@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -97,6 +97,11 @@ class FactTable:
             self._found[model] = facts
         return facts
 
+    @property
+    def families(self) -> Mapping[str, ModelFacts]:
+        """The facts of every row by its family."""
+        return self._families
+
     def _add(self, row: FactRow) -> None:
         facts = _complete(row, self._families)
         self._families[row.family] = facts
@@ -158,10 +163,16 @@ def load_facts(extra: Sequence[FactRow] = ()) -> FactTable:
 
 
 @cache
-def _default_table() -> FactTable:
+def packaged_facts() -> FactTable:
+    """Return the packaged table as it is."""
     return load_facts()
+
+
+def packaged_rows() -> tuple[FactRow, ...]:
+    """Return the packaged rows as they were written, in their order."""
+    return _packaged().rows
 
 
 def find_facts(model: str) -> ModelFacts:
     """Return the packaged row for a model's name at its provider, as ``FactTable.find`` does."""
-    return _default_table().find(model)
+    return packaged_facts().find(model)

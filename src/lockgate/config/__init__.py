@@ -7,6 +7,7 @@ from lockgate.config.document import Document as Document
 from lockgate.config.document import JournalSettings as JournalSettings
 from lockgate.config.document import KeySettings as KeySettings
 from lockgate.config.document import LimitSettings as LimitSettings
+from lockgate.config.document import ModelSettings as ModelSettings
 from lockgate.config.document import ProviderSettings as ProviderSettings
 from lockgate.config.document import ServerSettings as ServerSettings
 from lockgate.config.document import SimulatorSettings as SimulatorSettings

@@ -23,6 +23,12 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Serve callers without a gateway key. Only allowed on a loopback address."""
     drain_s: Seconds = 30.0
     """How long running requests may take to finish after SIGTERM, in seconds."""
+    public_url: str | None = None
+    """Where clients reach Lockgate, such as ``https://ai.example.com``; addresses in answers begin with it. When left
+    out, the request's own ``Host``."""
+    trust_forwarded: bool = False
+    """Take ``X-Forwarded-Proto`` and ``X-Forwarded-Host`` for where clients reach Lockgate: only behind a proxy that
+    sets them."""
     trusted_custom_hosts: tuple[str, ...] = ()
     """Hosts that ``x-portkey-custom-host`` may name though their addresses are private: names, IPs, ``*.domain``."""
 
@@ -32,6 +38,10 @@ class LimitSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     body_bytes: Count = 128 * 1024 * 1024
     """Largest request body, in bytes."""
+    batch_bytes: Count = 256 * 1024 * 1024
+    """Largest body that creates a batch, in bytes."""
+    file_bytes: Count = 500 * 1024 * 1024
+    """Largest upload of a file, in bytes: the whole form."""
     header_bytes: Count = 64 * 1024
     """Largest request head, in bytes: request line and all headers together."""
     reply_bytes: Count = 256 * 1024 * 1024
@@ -114,6 +124,35 @@ class SimulatorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Other seeds give other answers; the same seed gives the same bytes."""
 
 
+class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[models.NAME]``: what a model accepts, where the model reference is wrong or does not know it.
+
+    What is left out stays as in the row that it is like. NAME is the model's id; a ``*`` at its end stands for the
+    rest of an id.
+    """
+
+    like: str | None = None
+    """The row that it takes over, or an entry above; when left out, the row that the model would have otherwise."""
+    max_output: Count | None = None
+    """Most tokens of an answer."""
+    thinking: tuple[Literal["enabled", "adaptive", "disabled", "between_tools"], ...] | None = None
+    """The types of ``thinking`` that it accepts; an empty list: it does not think."""
+    effort: tuple[str, ...] | None = None
+    """The levels of effort that it accepts, lowest first; an empty list: it refuses the field."""
+    sampling: Literal["any", "one", "none"] | None = None
+    """Whether it takes temperature and top_p: both, one at a time, or neither."""
+    has_prefill: bool | None = None
+    """Whether the last message may be the assistant's."""
+    has_forced_tools: bool | None = None
+    """Whether a request may force the use of a tool."""
+    has_output_format: bool | None = None
+    """Whether it has structured output of its own; without, a tool stands for the answer."""
+    is_fast_capable: bool | None = None
+    """Whether it has a fast mode."""
+    betas: dict[str, str] | None = None
+    """Beta flags that a feature needs on this model, by feature: ``effort``, ``fast``."""
+
+
 class Document(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole of ``lockgate.toml``."""
 
@@ -124,3 +163,4 @@ class Document(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     simulator: SimulatorSettings = SimulatorSettings()
     providers: dict[Slug, ProviderSettings] = {}
     keys: dict[Slug, KeySettings] = {}
+    models: dict[str, ModelSettings] = {}

@@ -9,13 +9,18 @@ from typing import TypeVar, get_args
 
 import msgspec
 
-from lockgate.config.document import Document, KeySettings, ProviderSettings
+from lockgate.config.document import Document, KeySettings, ModelSettings, ProviderSettings
 from lockgate.config.lines import find_line
 from lockgate.errors import ConfigError
 
 _T = TypeVar("_T")
-_TABLES: Mapping[str, type] = {"providers": ProviderSettings, "keys": KeySettings}
-_SLUG = re.compile(r"^[A-Za-z0-9_.-]{1,255}$")
+_SLUG = (re.compile(r"[A-Za-z0-9_.-]{1,255}"), "a name holds letters, digits, '_', '-' and '.' only")
+_MODEL = (re.compile(r"[^\s*]{1,255}\*?"), "a model's id holds no space, and '*' only at its end")
+_TABLES: Mapping[str, tuple[type, tuple[re.Pattern[str], str]]] = {
+    "providers": (ProviderSettings, _SLUG),
+    "keys": (KeySettings, _SLUG),
+    "models": (ModelSettings, _MODEL),
+}
 _FAULT = re.compile(r"^(?P<what>.*?)(?: - at `\$?\.?(?P<path>[^`]*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"^Object contains unknown field `(?P<name>[^`]*)`$")
 _AT_LINE = re.compile(r" \(at line (?P<line>\d+), column \d+\)$")
@@ -47,10 +52,10 @@ class _Reader:
         table = data.get(name, {})
         if not isinstance(table, dict):
             raise self._fault((name,), f"expected tables such as [{name}.NAME]")
-        kind = _TABLES[name]
+        kind, (names, rule) = _TABLES[name]
         for entry in table:
-            if not _SLUG.match(entry):
-                raise self._fault((name, entry), "a name holds letters, digits, '_', '-' and '.' only")
+            if not names.fullmatch(entry):
+                raise self._fault((name, entry), rule)
         return {entry: self.read(value, kind, (name, entry)) for entry, value in table.items()}
 
     def read(self, value: object, kind: type[_T], at: tuple[str, ...]) -> _T:

@@ -20,6 +20,7 @@ from lockgate.dataplane.headers import read_headers
 from lockgate.dataplane.ids import new_request_id, trace_id_of
 from lockgate.dataplane.models import ModelList, ModelLists
 from lockgate.dataplane.paths import Route, find_route, is_anthropic_path, methods_of
+from lockgate.dataplane.threads import ThreadOwners
 from lockgate.dialects import Dialect
 from lockgate.errors import Draining, GatewayError, Internal, MethodNotAllowed, NotFound
 from lockgate.plan.snapshot import Snapshot
@@ -53,6 +54,7 @@ class DataPlane:
         self.dialects = dialects
         self.guard = guard
         self.model_lists = ModelLists()
+        self.threads = ThreadOwners(clock)
         self.is_draining = False
         self.running = 0
         """Exchanges under way."""

@@ -7,7 +7,7 @@ extension ``lockgate.disconnect`` calls us back instead, which spares a task per
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
 from lockgate.core.http import Headers
@@ -20,6 +20,9 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 DISCONNECT = "lockgate.disconnect"
 """ASGI extension: its ``watch(callback)`` has the callback called once when the client's connection is lost."""
+
+
+_BODY_SETTING = "limits.body_bytes"
 
 
 class ClientConnection:
@@ -36,14 +39,17 @@ class ClientConnection:
 
     # ---- in
 
-    async def read_body(self, limit_bytes: int) -> bytes:
-        """Return the whole body. Raises TooLarge, before reading it when the length is declared, or ClientGone."""
-        self._check_declared(limit_bytes)
+    async def read_body(self, limit_bytes: int, setting: str = _BODY_SETTING) -> bytes:
+        """Return the whole body. Raises TooLarge, before reading it when the length is declared, or ClientGone.
+
+        ``setting`` is the name of the limit.
+        """
+        self.check_declared(limit_bytes, setting)
         message = await self._next()
         body: bytes = message.get("body", b"")
         if not message.get("more_body"):
             if len(body) > limit_bytes:
-                raise _too_large(limit_bytes)
+                raise _too_large(limit_bytes, setting)
             return body
         parts, size = [body], len(body)
         while message.get("more_body"):
@@ -52,13 +58,30 @@ class ClientConnection:
             parts.append(part)
             size += len(part)
             if size > limit_bytes:
-                raise _too_large(limit_bytes)
+                raise _too_large(limit_bytes, setting)
         return b"".join(parts)
 
-    def _check_declared(self, limit_bytes: int) -> None:
+    async def stream_body(self, limit_bytes: int, setting: str = _BODY_SETTING) -> AsyncIterator[bytes]:
+        """Yield the body piece by piece, no faster than it is asked for. Raises TooLarge or ClientGone."""
+        size, is_last = 0, False
+        while not is_last:
+            message = await self._next()
+            part = message.get("body", b"")
+            is_last = not message.get("more_body")
+            size += len(part)
+            if size > limit_bytes:
+                raise _too_large(limit_bytes, setting)
+            if part:
+                yield part
+
+    def check_declared(self, limit_bytes: int, setting: str = _BODY_SETTING) -> int | None:
+        """Return the length that the client declares, None when it does not. Raises TooLarge."""
         for name, value in self.scope["headers"]:
-            if name == b"content-length" and value.isdigit() and int(value) > limit_bytes:
-                raise _too_large(limit_bytes)
+            if name == b"content-length" and value.isdigit():
+                if int(value) > limit_bytes:
+                    raise _too_large(limit_bytes, setting)
+                return int(value)
+        return None
 
     async def _next(self) -> Message:
         message = await self._receive()
@@ -69,9 +92,12 @@ class ClientConnection:
 
     # ---- the disconnect
 
-    def watch(self) -> None:
-        """From now on, cancel the current task when the client leaves."""
-        self._task = asyncio.current_task()
+    def watch(self, task: asyncio.Task[Any] | None = None) -> None:
+        """From now on, cancel the task (the current one when none is named) when the client leaves.
+
+        Only once the body is read: watching may take what is left of it.
+        """
+        self._task = task or asyncio.current_task()
         extension = self.scope.get("extensions", {}).get(DISCONNECT)
         if extension is not None:
             extension["watch"](self._leave)
@@ -125,5 +151,5 @@ class ClientConnection:
         await self._send({"type": "http.response.body", "body": body})
 
 
-def _too_large(limit_bytes: int) -> TooLarge:
-    return TooLarge(f"The request body is larger than {limit_bytes} bytes (limits.body_bytes)")
+def _too_large(limit_bytes: int, setting: str) -> TooLarge:
+    return TooLarge(f"The request body is larger than {limit_bytes} bytes ({setting})")

@@ -11,7 +11,6 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from lockgate.catalog import find_facts
 from lockgate.core.body import Peek, is_error_object, model_name, peek
 from lockgate.core.chat import Call
 from lockgate.core.estimate import estimate_tokens
@@ -32,8 +31,8 @@ from lockgate.dataplane.headers import (
     text_of,
 )
 from lockgate.dataplane.ids import new_request_id, trace_id_of
-from lockgate.dataplane.ledger import Ledger
 from lockgate.dataplane.relay import relay_bytes, relay_chunks
+from lockgate.dataplane.threads import Thread, ThreadLedger, identity_of, read_thread, unsupported
 from lockgate.dialects import Dialect, TargetInfo, View, Written
 from lockgate.errors import (
     ClientGone,
@@ -74,7 +73,7 @@ class Exchange:
         self.headers: Mapping[bytes, bytes] = read_headers(client.scope["headers"])
         self.request_id = new_request_id(plane.clock.unix())
         self.trace_id = trace_id_of(self.headers, self.request_id)
-        self.ledger = Ledger(plane, self)
+        self.ledger = ThreadLedger(plane, self)
         self.choice: Choice | None = None
         self.is_byte_path = False
 
@@ -115,6 +114,7 @@ class Exchange:
         target = choice.target
         dialect = self.plane.dialects[target.provider.dialect]
         self.is_byte_path = dialect is self.dialect
+        thread = self._thread(seen)
         estimate = 0
         if self.is_byte_path:
             written = dialect.forward(body, seen, choice.model, self.headers)
@@ -124,12 +124,27 @@ class Exchange:
                 estimate = estimate_tokens(call)
         self.ledger.prepared(written)
         request = self.request(caller, target, target.provider.chat.path, written, is_stream=seen.is_stream)
+        if thread is not None:
+            owner = self.ledger.thread_owner = identity_of(request, self.ledger.key_id)
+            self.plane.threads.check(thread, owner)
         self.client.watch()
         response = await self.send(request)
         try:
             await self._relay(response, dialect, written, seen, estimate)
         finally:
             response.close()
+
+    def _thread(self, seen: Peek) -> Thread | None:
+        """Return the request's thread. Raises InvalidRequest for a target that could not hold it.
+
+        A host of the caller's choice may speak the dialect without keeping anything, and would answer half a question.
+        """
+        if self.route != "messages":
+            return None
+        thread = read_thread(seen.thread)
+        if thread is not None and (not self.is_byte_path or b"x-portkey-custom-host" in self.headers):
+            raise unsupported()
+        return thread
 
     def _refuse_configs(self) -> None:
         """Configs come with a later version; one that is ignored would be worse than one that is refused."""
@@ -169,7 +184,7 @@ class Exchange:
         info = TargetInfo(
             provider=choice.target.provider.name,
             model=choice.model,
-            facts=find_facts(choice.model),
+            facts=self.snapshot.facts.find(choice.model),
             strict=is_strict(self.headers),
         )
         written = dialect.write_call(dialect.with_headers(call, self.headers), info)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-Route: TypeAlias = Literal["chat", "messages", "count_tokens", "models", "health", "ready", "greeting", "hello"]
+Route: TypeAlias = Literal[
+    "chat", "messages", "count_tokens", "models", "message_batches", "batches", "files", "health", "ready", "greeting",
+    "hello",
+]  # fmt: skip
 
 _ROUTES: dict[str, Route] = {
     "/v1/chat/completions": "chat",
     "/v1/messages": "messages",
     "/v1/messages/count_tokens": "count_tokens",
     "/v1/models": "models",
+    "/v1/messages/batches": "message_batches",
+    "/v1/batches": "batches",
+    "/v1/files": "files",
     "/v1/health": "health",
     "/v1/ready": "ready",
     "/health": "health",
@@ -28,13 +34,33 @@ _METHODS: dict[Route, frozenset[str]] = {
     "greeting": frozenset({"GET", "HEAD"}),
     "hello": frozenset({"GET", "HEAD"}),
 }
+_STORED: dict[Route, dict[str, frozenset[str]]] = {
+    "message_batches": {
+        "": frozenset({"GET", "POST"}),
+        "id": frozenset({"GET", "DELETE"}),
+        "cancel": frozenset({"POST"}),
+        "results": frozenset({"GET"}),
+    },
+    "batches": {
+        "": frozenset({"GET", "POST"}),
+        "id": frozenset({"GET"}),
+        "cancel": frozenset({"POST"}),
+        "output": frozenset({"GET"}),
+    },
+    "files": {
+        "": frozenset({"GET", "POST"}),
+        "id": frozenset({"GET", "DELETE"}),
+        "content": frozenset({"GET"}),
+    },
+}
+"""Methods of what providers keep: of the collection, of one of its things (``id``), and of an action on one."""
 _MODELS = "/v1/models/"
 _MODELS_WITHOUT_V1 = "/models/"
 _ANTHROPIC_ROUTES = ("/v1/messages", "/messages")
 
 
 def find_route(path: str) -> tuple[Route, str] | None:
-    """Return the route and the id that follows it (``/v1/models/{id}``, else ""), None when there is none."""
+    """Return the route and what follows it (an id, ``id/action``, else ""), None when there is none."""
     route = _ROUTES.get(path)
     if route is not None:
         return route, ""
@@ -48,6 +74,17 @@ def find_route(path: str) -> tuple[Route, str] | None:
     for prefix in (_MODELS, _MODELS_WITHOUT_V1):
         if path.startswith(prefix):
             return "models", path[len(prefix) :]
+    return _find_stored(path)
+
+
+def _find_stored(path: str) -> tuple[Route, str] | None:
+    for route, actions in _STORED.items():
+        prefix = "/messages/batches/" if route == "message_batches" else f"/{route}/"
+        rest = path.removeprefix("/v1")
+        if rest.startswith(prefix):
+            rest = rest[len(prefix) :]
+            _, slash, action = rest.partition("/")
+            return (route, rest) if not slash or (action in actions and action not in ("", "id")) else None
     return None
 
 
@@ -58,6 +95,10 @@ def is_anthropic_path(path: str) -> bool:
     return path.startswith(_ANTHROPIC_ROUTES)
 
 
-def methods_of(route: Route) -> frozenset[str]:
-    """Return the methods that a route answers."""
-    return _METHODS[route]
+def methods_of(route: Route, rest: str = "") -> frozenset[str]:
+    """Return the methods that a route answers, with what follows it."""
+    actions = _STORED.get(route)
+    if actions is None:
+        return _METHODS[route]
+    _, _, action = rest.partition("/")
+    return actions[action or ("id" if rest else "")]

@@ -196,8 +196,9 @@ class Dialect(Protocol):
     def forward(self, body: bytes, seen: Peek, model: str | None, client: Mapping[bytes, bytes]) -> Written:
         """Prepare a client's own bytes for a provider of the same dialect.
 
-        Only the model's value may change, and members that the provider wants as headers move there. ``client``
-        holds the client's headers by lower-case name; those that the provider understands come back in ``headers``.
+        The model's value changes, members that the provider wants as headers move there, and what else the dialect
+        permits is named in ``adjusted``; every other byte stays. ``client`` holds the client's headers by lower-case
+        name; those that the provider understands come back in ``headers``.
         """
         ...
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 
-from lockgate.config import Document, KeySettings, ProviderSettings, TimeoutSettings
+from lockgate.catalog import FactRow, FactTable, load_facts, packaged_facts
+from lockgate.config import Document, KeySettings, ModelSettings, ProviderSettings, TimeoutSettings
 from lockgate.core.http import Origin, Timeouts
 from lockgate.core.secret import Secret
 from lockgate.errors import ConfigError
@@ -19,6 +21,7 @@ from lockgate.providers import BearerAuth, Provider
 ReadSecret = Callable[[str], Secret]
 """Resolves ``env:NAME``, ``file:PATH`` or a literal; raises ConfigError when it is not there."""
 
+_PLAIN_URL = re.compile(r"https?://[\w.\-\[\]:/]+", re.ASCII)
 SIMULATED = ("anthropic", "openai")
 """The providers that the simulator stands in for."""
 
@@ -58,8 +61,32 @@ def compile_snapshot(document: Document, sources: Sources, read_secret: ReadSecr
         targets=targets,
         raw_targets=raw,
         is_open=document.server.open,
+        public_url=_public_url(document.server.public_url),
+        trusts_forwarded=document.server.trust_forwarded,
         limits=document.limits,
+        facts=compile_facts(document.models),
     )
+
+
+def compile_facts(models: Mapping[str, ModelSettings]) -> FactTable:
+    """Put an operator's entries on top of the packaged facts. Raises ConfigError for one that is like no row."""
+    if not models:
+        return packaged_facts()
+    packaged = packaged_facts()
+    known = set(packaged.families)
+    rows = []
+    for name, settings in models.items():
+        like = settings.like or (name if name in known else packaged.find(name.removesuffix("*")).family)
+        if like not in known:
+            raise ConfigError(f"models.{name}.like: there is no row {like!r} above; the model reference lists them")
+        given = {
+            field: value
+            for field in ModelSettings.__struct_fields__
+            if field != "like" and (value := getattr(settings, field)) is not None
+        }
+        rows.append(FactRow(family=name, names=(name,), source="lockgate.toml", like=like, **given))
+        known.add(name)
+    return load_facts(rows)
 
 
 def needs_simulator(document: Document, sources: Sources) -> bool:
@@ -170,6 +197,17 @@ def _compile_key(
     else:
         digest = digest_of(read_secret(settings.key or "").reveal())
     return digest, GatewayKey(id=f"key_{name}", name=name, providers=frozenset(settings.providers))
+
+
+def _public_url(url: str | None) -> str | None:
+    """Return the address of our own without a trailing slash or version. Raises ConfigError."""
+    if url is None:
+        return None
+    where = "server.public_url"
+    split_base_url(url, where)
+    if not _PLAIN_URL.fullmatch(url):
+        raise ConfigError(f"{where}: only letters, digits, dots, dashes, colons and slashes may stand in it")
+    return url.rstrip("/").removesuffix("/v1")
 
 
 def _timeouts(settings: TimeoutSettings) -> Timeouts:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from lockgate.catalog import FactTable, packaged_facts
 from lockgate.config import LimitSettings
 from lockgate.core.http import Headers, Origin, Timeouts
 from lockgate.core.secret import Secret
@@ -60,7 +61,13 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """Providers that a caller may use with its own credential, by name; without a secret."""
     is_open: bool = False
     """Whether callers without a key are served."""
+    public_url: str | None = None
+    """Where clients reach the gateway, without a trailing slash or version; None: each request says so."""
+    trusts_forwarded: bool = False
+    """Whether X-Forwarded-Proto and X-Forwarded-Host may say so."""
     limits: LimitSettings = LimitSettings()
+    facts: FactTable = field(default_factory=packaged_facts)
+    """What models accept: the packaged table with the operator's rows on top of it."""
     trusted_hosts: frozenset[str] = frozenset()
     """Hosts in private ranges that callers may name, in the guard's normal form."""
 

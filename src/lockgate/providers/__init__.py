@@ -52,6 +52,8 @@ class Provider(Struct, frozen=True, kw_only=True):
     chat: Endpoint
     models: Endpoint | None = None
     count_tokens: Endpoint | None = None
+    batches: Endpoint | None = None
+    files: Endpoint | None = None
     credential_env: str | None = None
     """An environment variable that, when set, makes a record of this provider under its own name."""
     is_query_forwarded: bool = False

@@ -11,6 +11,8 @@ PROVIDER = Provider(
     chat=Endpoint("/v1/messages"),
     models=Endpoint("/v1/models"),
     count_tokens=Endpoint("/v1/messages/count_tokens"),
+    batches=Endpoint("/v1/messages/batches"),
+    files=Endpoint("/v1/files"),
     credential_env="ANTHROPIC_API_KEY",
     is_query_forwarded=True,
 )

@@ -9,5 +9,7 @@ PROVIDER = Provider(
     auth=BearerAuth(),
     chat=Endpoint("/chat/completions"),
     models=Endpoint("/models"),
+    batches=Endpoint("/batches"),
+    files=Endpoint("/files"),
     needs_credential=False,
 )

@@ -2,6 +2,7 @@
 
 Its answers are always objects, and it runs no tools: "tools" is an object by a forced tool whose first version does not
 validate, so that the fault goes back as the tool's result; "stream" is a partial object, whose versions are the deltas.
+With the anthropic SDK that it pins, it can ask for an object without a tool only by describing the schema in words.
 """
 
 # mypy: disable-error-code="import-not-found"
@@ -50,7 +51,11 @@ def use_tools(call):
     tried = []
     client.on("completion:response", lambda response: tried.append(response))
     data, completion = client.create_with_completion(response_model=Choice, max_retries=2, **arguments(call))
-    return {"data": data.model_dump(), "usage": output_tokens(completion), "deltas": [f"try {n}" for n in range(len(tried))]}
+    return {
+        "data": data.model_dump(),
+        "usage": output_tokens(completion),
+        "deltas": [f"try {n}" for n in range(len(tried))],
+    }
 
 
 def stream(call):
@@ -60,10 +65,9 @@ def stream(call):
 
 
 def structure(call):
-    mode = instructor.Mode.TOOLS if "by a tool" in call["prompt"] else instructor.Mode.JSON_SCHEMA
-    data, completion = connect(call, mode).create_with_completion(
-        response_model=Forecast, max_retries=0, **arguments(call)
-    )
+    words = instructor.Mode.JSON if call["speaks"] == "anthropic" else instructor.Mode.JSON_SCHEMA
+    client = connect(call, instructor.Mode.TOOLS if "by a tool" in call["prompt"] else words)
+    data, completion = client.create_with_completion(response_model=Forecast, max_retries=0, **arguments(call))
     return {"data": data.model_dump(), "usage": output_tokens(completion)}
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic_ai import Agent, NativeOutput, ToolOutput
 from pydantic_ai.models.anthropic import AnthropicModel
 from pydantic_ai.models.openai import OpenAIChatModel
+from pydantic_ai.profiles.anthropic import anthropic_model_profile
 from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.openai import OpenAIProvider
 
@@ -23,7 +24,9 @@ class Forecast(BaseModel):
 def make_model(call):
     if call["speaks"] == "anthropic":
         provider = AnthropicProvider(base_url=call["origin"], api_key=call["key"])
-        return AnthropicModel(call["model"], provider=provider)
+        # It knows what a model can do by its bare name only, so it has to be told. The limit is for the other maker's model.
+        profile = anthropic_model_profile("claude-sonnet-4-6")
+        return AnthropicModel(call["model"], provider=provider, profile=profile, settings={"max_tokens": 2000})
     provider = OpenAIProvider(base_url=f"{call['origin']}/v1", api_key=call["key"])
     return OpenAIChatModel(call["model"], provider=provider)
 

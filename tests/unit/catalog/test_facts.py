@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockgate.catalog import FactRow, find_facts, load_facts
+from lockgate.catalog import FactRow, find_facts, load_facts, packaged_facts, packaged_rows
 from lockgate.catalog.facts import MAX_CACHED_NAMES, _packaged
 
 ALL_LEVELS = "low medium high xhigh max"
@@ -163,3 +163,9 @@ def test_memory_for_names_has_an_end():
 @given(st.text(max_size=60))
 def test_every_name_gets_a_row(model):
     assert find_facts(model).max_output > 0
+
+
+def test_every_packaged_row_has_its_facts():
+    families = packaged_facts().families
+    assert [row.family for row in packaged_rows()] == list(families)
+    assert all(facts.family == family for family, facts in families.items())

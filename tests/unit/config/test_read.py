@@ -21,7 +21,7 @@ from lockgate.errors import ConfigError
             '[providers.x]\ntype="a"\n[providers.x.timeouts]\nidle_s = -3\n',
             "lockgate.toml:4: providers.x.timeouts.idle_s: expected",
         ),
-        ("foo = 1", "lockgate.toml:1: foo: unknown key; known here: journal, keys, limits, providers"),
+        ("foo = 1", "lockgate.toml:1: foo: unknown key; known here: journal, keys, limits, models, providers"),
         ('[providers."a b"]\ntype="x"', "lockgate.toml:1: providers.a b: a name holds letters"),
         ("providers = 3", "lockgate.toml:1: providers: expected tables"),
         ('[keys.a]\nsha256 = "zz"', "lockgate.toml:2: keys.a.sha256: expected"),
@@ -29,6 +29,17 @@ from lockgate.errors import ConfigError
             '[providers.a]\ntype = "x"\nheaders = {a = 1}',
             "lockgate.toml:3: providers.a.headers: expected `str`, got `int`",
         ),
+        (
+            '\n[models."claude-x"]\nmax = 3',
+            "lockgate.toml:3: models.claude-x.max: unknown key; known here: betas, effort",
+        ),
+        (
+            '[models."claude-x"]\nsampling = "two"',
+            "lockgate.toml:2: models.claude-x.sampling: invalid enum value 'two'",
+        ),
+        ('[models."claude-x"]\nmax_output = 0', "lockgate.toml:2: models.claude-x.max_output: expected `int` >= 1"),
+        ('[models."a b"]', "lockgate.toml:1: models.a b: a model's id holds no space"),
+        ('[models."a*b"]', "lockgate.toml:1: models.a*b: a model's id holds no space, and '*' only at its end"),
         ('[journal]\nfsync = "often"', "lockgate.toml:2: journal.fsync: invalid enum value 'often'"),
     ],
 )
@@ -67,3 +78,11 @@ def test_a_whole_file_is_read():
     assert document.providers["prod"].models == ("claude-a",)
     assert document.providers["prod"].timeouts.idle_s == 20
     assert document.keys["app"].providers == ("prod",)
+
+
+def test_facts_about_models_are_read():
+    document = read_document(
+        '[models."us.vendor/claude-x:1*"]\nlike = "claude-opus-5"\nthinking = []\n', "lockgate.toml"
+    )
+    settings = document.models["us.vendor/claude-x:1*"]
+    assert (settings.like, settings.thinking, settings.effort) == ("claude-opus-5", (), None)

@@ -1,5 +1,6 @@
 import pytest
 
+from lockgate.catalog import packaged_facts
 from lockgate.config import read_document
 from lockgate.core.secret import Secret
 from lockgate.errors import ConfigError
@@ -121,3 +122,35 @@ def test_ports_follow_the_scheme():
     assert split_base_url("http://h", "t")[0].port == 80
     assert split_base_url("https://h", "t")[0].port == 443
     assert split_base_url("http://[::1]:9", "t")[0] == split_base_url("http://[::1]:9/", "t")[0]
+
+
+def test_without_entries_the_packaged_facts_are_used():
+    assert compiled().facts is packaged_facts()
+
+
+@pytest.mark.parametrize(
+    "text, model, expected",
+    [
+        ('[models."claude-x"]\nlike="claude-opus-4-5"', "claude-x", {"sampling": "one", "max_output": 64_000}),
+        (
+            '[models."claude-x"]\nlike="claude-opus-4-5"\nmax_output=7',
+            "us.anthropic.claude-x-20270101-v1:0",
+            {"max_output": 7},
+        ),
+        ('[models."claude-x*"]\nlike="claude-3"', "claude-x-mini", {"max_output": 4_096}),
+        ('[models."claude-opus-5"]\nmax_output=5', "claude-opus-5", {"max_output": 5, "sampling": "none"}),
+        ('[models."claude-opus-5"]\nmax_output=5', "claude-sonnet-5", {"max_output": 128_000}),
+        ('[models.a]\nlike="generic"\neffort=[]\n[models.b]\nlike="a"', "b", {"effort": (), "family": "b"}),
+        ("[models.mine]\nhas_prefill=false", "mine", {"has_prefill": False, "max_output": 4_096}),
+        ("[models.newest-claude]\nmax_output=9", "claude-of-tomorrow", {"max_output": 9, "sampling": "none"}),
+        ('[models."claude-x"]\nthinking=["enabled"]', "claude-x", {"thinking": ("enabled",), "sampling": "none"}),
+    ],
+)
+def test_an_operators_facts_stand_above_the_packaged_ones(text, model, expected):
+    facts = compiled(text).facts.find(model)
+    assert {name: getattr(facts, name) for name in expected} == expected
+
+
+def test_being_like_an_unknown_row_is_refused():
+    with pytest.raises(ConfigError, match="models.claude-x.like: there is no row 'claude-y' above"):
+        compiled('[models."claude-x"]\nlike="claude-y"')

@@ -25,6 +25,11 @@ def test_only_the_model_changes():
         ({}, b'{"model":"m","anthropic_version":"2026-10-21"}', b"2026-10-21"),
         ({b"anthropic-version": b"a"}, b'{"model":"m","anthropic_version":"z"}', b"a"),
         ({}, b'{"model":"m","anthropic_version":null}', b"2023-06-01"),
+        ({}, b'{"model":"m","anthropic_version":"bedrock-2023-05-31"}', b"2023-06-01"),
+        ({}, b'{"model":"m","anthropic_version":"vertex-2023-10-16"}', b"2023-06-01"),
+        ({b"anthropic-version": b"vertex-2023-10-16"}, b'{"model":"m"}', b"2023-06-01"),
+        ({b"anthropic-version": b"bedrock-x"}, b'{"model":"m","anthropic_version":"2026-10-21"}', b"2026-10-21"),
+        ({b"anthropic-version": b"2031-01-01"}, b'{"model":"m"}', b"2031-01-01"),
     ],
 )
 def test_the_version_is_the_clients_else_the_oldest(client, body, version):
@@ -72,3 +77,19 @@ def test_betas_of_headers_join_those_of_a_call():
     call = Call(model="m", messages=(), betas=("a",))
     assert with_headers(call, {b"x-portkey-anthropic-beta": b"a,b"}).betas == ("a", "b")
     assert with_headers(call, {}) is call
+
+
+def test_what_was_changed_is_named():
+    written = sent(b'{"model":"@s/m","top_p":0.5,"temperature":1.0,"betas":["x"]}')
+    assert written.body == b'{"model":"m","temperature":1.0}'
+    assert written.adjusted == ("top_p: left out, temperature is set",)
+    assert sent(b'{"model":"@s/m"}').adjusted == ()
+
+
+@pytest.mark.parametrize(
+    "client, betas",
+    [({b"anthropic-beta": b"structured-outputs-2025-11-13"}, b""), ({}, b',"betas":["structured-outputs-2025-11-13"]')],
+)
+def test_a_client_that_names_the_beta_of_the_old_output_format_keeps_it(client, betas):
+    members = b'"model":"m","output_format":{"type":"json_schema","schema":{}}'
+    assert sent(b"{" + members + betas + b"}", client).body == b"{" + members + b"}"
