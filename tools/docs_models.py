@@ -29,7 +29,8 @@ max_output = 256_000
 SOURCES = """
 ## Sources
 
-Where the facts of each row were read, and when. A row takes over what the row it is like says, and differs in some of it.
+Where the facts of each row were read, and when. A row takes over what the row that it is like says, and differs in some
+of it.
 
 | row | like | source | read on |
 |---|---|---|---|

@@ -36,6 +36,7 @@ from lockgate.dataplane.threads import Thread, ThreadLedger, identity_of, read_t
 from lockgate.dialects import Dialect, TargetInfo, View, Written
 from lockgate.errors import (
     ClientGone,
+    Conflict,
     GatewayError,
     Internal,
     InvalidRequest,
@@ -125,8 +126,9 @@ class Exchange:
         self.ledger.prepared(written)
         request = self.request(caller, target, target.provider.chat.path, written, is_stream=seen.is_stream)
         if thread is not None:
-            owner = self.ledger.thread_owner = identity_of(request, self.ledger.key_id)
+            owner = identity_of(request, self.ledger.key_id)
             self.plane.threads.check(thread, owner)
+            self.ledger.holds_thread(self.plane.threads, owner)
         self.client.watch()
         response = await self.send(request)
         try:
@@ -352,6 +354,8 @@ class Exchange:
         headers: Headers = []
         if error.is_ours:
             headers.append((b"x-portkey-gateway-exception", b"true"))
+        if isinstance(error, Conflict):
+            headers.append((b"x-should-retry", b"false"))  # SDKs would try a 409 again at once
         await self.reply(error.status, body, _JSON, headers)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Raw, Struct
@@ -20,10 +19,6 @@ from lockgate.dataplane.ledger import Ledger
 from lockgate.dialects import Summary
 from lockgate.errors import InvalidRequest, NotFound
 from lockgate.ports import Clock
-
-if TYPE_CHECKING:
-    from lockgate.dataplane.app import DataPlane
-    from lockgate.dataplane.exchange import Exchange
 
 KEPT_S = 600.0
 """How long an answer can be continued here; the provider forgets it earlier."""
@@ -106,14 +101,15 @@ class ThreadOwners:
 class ThreadLedger(Ledger):
     """A ledger that also remembers who holds the answer, before the client can continue it."""
 
-    def __init__(self, plane: DataPlane, exchange: Exchange) -> None:
-        super().__init__(plane, exchange)
-        self._owners = plane.threads
-        self.thread_owner: bytes | None = None
-        """Who holds the thread of this exchange, None when it has none."""
+    _holder: tuple[ThreadOwners, bytes] | None = None
+
+    def holds_thread(self, owners: ThreadOwners, owner: bytes) -> None:
+        """The exchange has a thread, and this is who will hold it."""
+        self._holder = (owners, owner)
 
     def learned(self, summary: Summary) -> None:
         """A listener read this from a reply that was relayed as it came."""
         super().learned(summary)
-        if self.thread_owner is not None and summary.id is not None and summary.is_complete:
-            self._owners.remember(summary.id, self.thread_owner)
+        if self._holder is not None and summary.id is not None and summary.is_complete:
+            owners, owner = self._holder
+            owners.remember(summary.id, owner)

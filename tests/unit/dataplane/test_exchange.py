@@ -3,7 +3,7 @@ import json
 import pytest
 
 from lockgate.errors import Broken, TimedOut, Unreachable
-from tests.unit.dataplane.fakes import JSON, KEY, FakeResponse, World
+from tests.unit.dataplane.fakes import CONFIG, JSON, KEY, FakeResponse, World
 
 MESSAGE = {
     "id": "msg_1",
@@ -387,3 +387,11 @@ def test_a_client_that_leaves_ends_the_upstream_request(world, path):
     assert answer.status == 0
     record = world.record
     assert (record.status, record.is_client_gone, record.error_origin) == (499, True, "client")
+
+
+@pytest.mark.parametrize("model, limit", [("claude-x", 50), ("claude-y", 16_384)])
+def test_the_operators_facts_about_a_model_decide(model, limit):
+    world = World(CONFIG + '[models."claude-x"]\nlike = "claude-3"\nmax_output = 50\n')
+    world.upstream.will(answer_of(MESSAGE))
+    world.call("/v1/chat/completions", {"model": f"@anthropic/{model}", "messages": ASK["messages"]})
+    assert json.loads(world.sent.body)["max_tokens"] == limit

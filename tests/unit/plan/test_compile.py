@@ -152,5 +152,5 @@ def test_an_operators_facts_stand_above_the_packaged_ones(text, model, expected)
 
 
 def test_being_like_an_unknown_row_is_refused():
-    with pytest.raises(ConfigError, match="models.claude-x.like: there is no row 'claude-y' above"):
+    with pytest.raises(ConfigError, match=r"models\.claude-x\.like: there is no row 'claude-y' above"):
         compiled('[models."claude-x"]\nlike="claude-y"')

@@ -86,6 +86,14 @@ def _page_text(body: bytes) -> str:
     return "" if body.lstrip()[:1] in (b"{", b"[") else visible_text(body)
 
 
+def _details(code: str) -> dict[str, object]:
+    details: dict[str, object] = {"error_code": code}
+    if code == "thread_unsupported_request":
+        # SDKs look here for what else to leave out: nothing
+        details["unsupported"] = []
+    return details
+
+
 def error_message(error: GatewayError, provider: str | None) -> str:
     """Return what the client reads. An overflow begins as Anthropic's does: agents look for that to compact."""
     message = error.message or _PHRASES.get(error.status, _STREAM_FAILURE)
@@ -106,7 +114,7 @@ def write_error(error: GatewayError, *, request_id: str, provider: str | None) -
         "code": error.wire_code,
     }
     if error.wire_code and _IS_WORD_CODE(error.wire_code):
-        fields["details"] = {"error_code": error.wire_code}
+        fields["details"] = _details(error.wire_code)
     body: dict[str, object] = {
         "type": "error",
         "error": fields,

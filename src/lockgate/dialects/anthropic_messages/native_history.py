@@ -29,12 +29,12 @@ _IS_LEGAL = re.compile(r"[a-zA-Z0-9_-]+").fullmatch
 _IS_LEGAL_RAW = re.compile(rb'"[a-zA-Z0-9_-]+"').fullmatch
 
 
-class _Turn(Struct):
+class _Turn(Struct, gc=False):
     role: str = ""
     content: Raw = ABSENT
 
 
-class _Block(Struct):
+class _Block(Struct, gc=False):
     type: str = ""
     signature: Raw = ABSENT
     id: Raw = ABSENT
