@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import ipaddress
 import logging
 import os
 import pkgutil
@@ -22,7 +23,7 @@ from lockgate.config import Document
 from lockgate.dataplane.app import DataPlane
 from lockgate.dialects import Dialect
 from lockgate.errors import ConfigError
-from lockgate.plan.compile import Sources, compile_snapshot, needs_simulator
+from lockgate.plan.compile import Sources, check_key, compile_snapshot, needs_simulator
 from lockgate.plan.keys import digest_of, write_key
 from lockgate.plan.snapshot import GatewayKey, Snapshot
 from lockgate.providers import load_providers
@@ -38,7 +39,6 @@ from lockgate.transport.server import HttpLimits, Server, bind
 _log = logging.getLogger("lockgate")
 
 _RELOAD_EVERY_S = 0.5
-_LOOPBACK = ("127.", "::1", "localhost")
 _KEY_BYTES = 32
 
 
@@ -144,6 +144,7 @@ class Gateway:
         keys = dict(self._state.read_keys())
         given = self._options.environment.get("LOCKGATE_API_KEY")
         if given:
+            check_key(given, "LOCKGATE_API_KEY")
             keys[digest_of(given)] = GatewayKey(id="key_environment", name="environment")
         sources = Sources(
             environment=self._options.environment,
@@ -198,9 +199,13 @@ class Gateway:
     def _reload(self, plane: DataPlane) -> None:
         try:
             document = self._file.read()
-            plane.snapshot = self._compile(document)
+            # who may call is decided at the start: an edit must not open a gateway that the world can reach
+            plane.snapshot = self._compile(msgspec.structs.replace(document, server=self._document.server))
         except ConfigError as error:
             _log.error("the configuration was not taken over, the old one stays: %s", error)
+            return
+        except Exception:  # noqa: BLE001  # the edge: a bug in here must not end the watching
+            _log.exception("the configuration was not taken over, the old one stays")
             return
         _log.info("the configuration was taken over (version %d)", plane.snapshot.version)
         changed = _fixed_settings(document) != _fixed_settings(self._document)
@@ -248,8 +253,15 @@ def _fixed_settings(document: Document) -> tuple[object, ...]:
 
 
 def _refuse_open_host(document: Document, host: str) -> None:
-    if document.server.open and not host.startswith(_LOOPBACK):
+    if document.server.open and not _is_loopback(host):
         raise ConfigError(f"server.open serves anybody without a key, so it needs a loopback host, not {host}")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def load_dialects() -> dict[str, Dialect]:

@@ -60,7 +60,10 @@ def up(
     from lockgate.app import Gateway, Options
     from lockgate.telemetry.logs import start_logging
 
-    start_logging(log_level)
+    try:
+        start_logging(log_level)
+    except ConfigError as error:
+        _give_up(error)
     options = Options(
         config_path=config, home=state_folder(), host=host, port=port, simulate=simulate, environment=os.environ
     )

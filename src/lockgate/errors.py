@@ -8,6 +8,7 @@
     ├── NotFound            404  no such route or object
     ├── MethodNotAllowed    405  the route exists, but not for this method
     ├── ModelNotAllowed     412  the provider record does not offer this model
+    ├── Conflict            409  not in the state of a thing; asking again at once would not help
     ├── TooLarge            413
     ├── ClientGone          499  the client left before the answer was complete
     ├── NoTarget            400  nothing says which provider serves the request
@@ -109,6 +110,14 @@ class ModelNotAllowed(GatewayError):
     status = 412
     code = "model_not_allowed"
     kind = "model_not_allowed_error"
+
+
+class Conflict(GatewayError):
+    """The thing exists, but what was asked of it is not possible in the state it is in."""
+
+    status = 409
+    code = "conflict"
+    kind = "invalid_request_error"
 
 
 class TooLarge(GatewayError):

@@ -38,7 +38,9 @@ class Upstream(Protocol):
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """Send and return when the answer's head has arrived.
 
-        Raises Unreachable (nothing was sent), TimedOut, Broken (no complete head arrived), Malformed.
+        Raises Unreachable (nothing was sent), TimedOut, Broken (no complete head arrived), Malformed, and whatever the
+        request's stream raises. A stream is read only while the provider takes more, never after the answer's head has
+        arrived, and never for a second try.
         Cancelling the awaiting task drops the connection.
         """
         ...

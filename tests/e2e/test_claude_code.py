@@ -82,13 +82,13 @@ class Agent:
         kept = clean_environment(HOME=str(self.home), ANTHROPIC_BASE_URL=self.gateway.url)
         return kept | SILENCE | self.outside.environment() | variables
 
-    def run(self, command: list[str], entered: str | None = None, **variables: str) -> dict[str, Any]:
+    def run(self, command: list[str], entered: str = "", **variables: str) -> Any:
         """Run a program that prints JSON, and keep all it says for the leak check."""
         done = subprocess.run(
             command,
             cwd=self.home,
             env=self.environment(**variables),
-            input=entered or "",
+            input=entered,
             capture_output=True,
             text=True,
             timeout=RUN_S,
@@ -96,11 +96,10 @@ class Agent:
         )
         self.evidence.add("what Claude Code says", done.stdout + done.stderr)
         assert done.stdout, done.stderr
-        answer: dict[str, Any] = json.loads(done.stdout)
-        return answer
+        return json.loads(done.stdout)
 
-    def ask(self, prompt: str, model: str, *options: str, **variables: str) -> dict[str, Any]:
-        """Ask Claude Code; return its final word."""
+    def ask(self, prompt: str, model: str, *options: str, **variables: str) -> Any:
+        """Ask Claude Code; return its final word, with ``--verbose`` a list of all that happened."""
         variables = variables or {"ANTHROPIC_API_KEY": GATEWAY_KEY}
         command = [str(self.program), "-p", prompt, "--model", model, "--output-format", "json", "--max-turns", "4"]
         return self.run([*command, "--allowedTools", "Bash(echo:*)", *options], **variables)
@@ -115,7 +114,9 @@ def agent_python(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture
-def agent(agent_python: Path, gateway: Server, simulator: Server, evidence: Evidence, tmp_path: Path) -> Iterator[Agent]:
+def agent(
+    agent_python: Path, gateway: Server, simulator: Server, evidence: Evidence, tmp_path: Path
+) -> Iterator[Agent]:
     """Claude Code; whatever it does, it may talk to the gateway only."""
     with watching_outside() as outside:
         yield Agent(
@@ -209,11 +210,12 @@ def test_gateway_key_is_known_in_every_place_where_it_can_come(names: list[str],
     assert GATEWAY_KEY not in json.dumps([(one.headers, one.text) for one in agent.seen(tag)])
 
 
-def test_wrong_key_is_reported_and_not_tried_again(agent: Agent) -> None:
-    answer = agent.ask(echo("tag-wrong-key."), CLAUDE, ANTHROPIC_API_KEY="not-a-key-of-ours")
-    assert answer["is_error"] is True
-    assert answer["api_error_status"] == 401
-    assert agent.seen("tag-wrong-key.") == []
+def test_wrong_key_is_reported_at_once(agent: Agent) -> None:
+    variables = {"ANTHROPIC_API_KEY": "not-a-key-of-ours", "CLAUDE_CODE_MAX_RETRIES": "1"}
+    events = agent.ask("Hello", CLAUDE, "--verbose", **variables)
+    assert events[-1]["api_error_status"] == 401
+    assert "Invalid API Key" in events[-1]["result"]
+    assert [event["attempt"] for event in events if event.get("subtype") == "api_retry"] == []
 
 
 @pytest.mark.parametrize("model, path", [(CLAUDE, MESSAGES), (GPT, CHAT)], ids=["claude", "gpt"])
@@ -237,10 +239,24 @@ def test_few_betas_are_enough(agent: Agent) -> None:
 
 
 @pytest.mark.parametrize("model, path", [(CLAUDE, MESSAGES), (GPT, CHAT)], ids=["claude", "gpt"])
+def test_tools_are_found_by_a_search(model: str, path: str, agent: Agent) -> None:
+    """The client runs the search; its result names tools that it did not describe before."""
+    tag = f"tag-search-{model.rpartition('/')[2]}."
+    prompt = f"{tag} {order(tool='ToolSearch', args=json.dumps({'query': 'select:WebFetch'}))}"
+    answer = agent.ask(prompt, model)
+    assert answer["is_error"] is False, answer["result"]
+    seen = agent.seen(tag)
+    assert [(one.path, one.body["stream"], one.status) for one in seen] == [(path, True, 200)] * 2
+    assert "WebFetch" in json.dumps(seen[1].body["messages"][-1])
+
+
+@pytest.mark.parametrize("model, path", [(CLAUDE, MESSAGES), (GPT, CHAT)], ids=["claude", "gpt"])
 def test_agent_sdk_runs_a_tool_of_its_own_program(model: str, path: str, agent: Agent) -> None:
     tag = f"tag-sdk-{model.rpartition('/')[2]}."
     prompt = f"{tag} Look it up. {order(tool='mcp__desk__look_up', args=json.dumps({'word': 'firn'}))}"
-    orders = {"prompt": prompt, "model": model, "environment": {"ANTHROPIC_API_KEY": GATEWAY_KEY}}
+    # Else it shows its tools only when the model has searched for them.
+    environment = {"ANTHROPIC_API_KEY": GATEWAY_KEY, "ENABLE_TOOL_SEARCH": "false"}
+    orders = {"prompt": prompt, "model": model, "environment": environment}
     answer = agent.run([str(agent.python), str(DRIVERS / "drive_agent_sdk.py")], json.dumps(orders))
     assert answer["is_error"] is False, answer
     assert answer["asked"] == ["firn"]

@@ -107,13 +107,8 @@ CASES = [
     if (framework, way.speaks, action) != ("ai_sdk", "openai", "structured_by_tool")
 ]
 
-REFUSED_NAME = "instructor writes the tool's name into its result, as OpenAI's older guides did and OpenAI takes; the simulator refuses it"
-
-
-def with_marks(case: Case) -> Any:
-    is_refused = (case.framework, case.way.id, case.action) == ("instructor", "gpt", "tools")
-    marks = [pytest.mark.xfail(strict=True, reason=REFUSED_NAME)] if is_refused else []
-    return pytest.param(case, marks=marks, id=case.tag.removeprefix("case-").rstrip("."))
+def named(case: Case) -> Any:
+    return pytest.param(case, id=case.tag.removeprefix("case-").rstrip("."))
 
 
 Run = tuple[dict[str, Any], list[Simulated]]
@@ -145,7 +140,7 @@ def runs_of(
         client.close()
 
 
-@pytest.mark.parametrize("case", [with_marks(case) for case in CASES])
+@pytest.mark.parametrize("case", [named(case) for case in CASES])
 def test_framework_works_through_lockgate(case: Case, runs_of: Callable[[str], dict[str, Run]]) -> None:
     outcome, seen = runs_of(case.framework)[case.tag]
     said = [(one.status, one.answer[:600]) for one in seen if one.status != 200]

@@ -142,6 +142,42 @@ def test_a_changed_file_is_taken_over_and_a_broken_one_is_not(tmp_path: Path) ->
         wait_for(lambda: ask(server, "third-key").status_code == 200)
 
 
+def test_a_file_that_breaks_and_is_mended_is_taken_over(tmp_path: Path) -> None:
+    config = tmp_path / "lockgate.toml"
+    config.write_text('[simulator]\nenabled = true\n[keys.one]\nkey = "first-key"\n')
+    with running(["up", "--port", "0"], folder=tmp_path, environment=clean_environment()) as server:
+        config.write_text('[providers.a]\ntype = "openai"\napi_key = "k"\nbase_url = "http://[::1"\n')
+        wait_for(lambda: "was not taken over" in server.log.read_text())
+        config.write_text('[simulator]\nenabled = true\n[keys.one]\nkey = "second-key"\n')
+        wait_for(lambda: ask(server, "second-key").status_code == 200)
+
+
+def test_an_edit_does_not_open_a_running_gateway(tmp_path: Path) -> None:
+    config = tmp_path / "lockgate.toml"
+    config.write_text('[simulator]\nenabled = true\n[keys.one]\nkey = "first-key"\n')
+    with running(["up", "--port", "0"], folder=tmp_path, environment=clean_environment()) as server:
+        config.write_text('[simulator]\nenabled = true\n[server]\nopen = true\n[keys.one]\nkey = "second-key"\n')
+        wait_for(lambda: ask(server, "second-key").status_code == 200)
+        assert ask(server, "").status_code == 401
+        assert "take effect at the next start" in server.log.read_text()
+
+
+@pytest.mark.parametrize(
+    "environment, message",
+    [
+        ({"LOCKGATE_LOG_LEVEL": "bad"}, "lockgate: there is no log level 'bad'; choose one of debug"),
+        ({"LOCKGATE_API_KEY": "gk_mine"}, "lockgate: LOCKGATE_API_KEY: a key that begins with gk_"),
+    ],
+)
+def test_a_setting_of_the_environment_that_cannot_work_is_one_sentence(
+    tmp_path: Path, environment: dict[str, str], message: str
+) -> None:
+    done = lockgate("up", "--port", "0", folder=tmp_path, **environment)
+    assert done.returncode == 1
+    assert done.stderr.startswith(message)
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_sigterm_lets_a_stream_finish(tmp_path: Path) -> None:
     environment = clean_environment(LOCKGATE_API_KEY="drain-key")
     with running(["up", "--port", "0"], folder=tmp_path, environment=environment) as server:

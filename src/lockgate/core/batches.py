@@ -1,4 +1,4 @@
-"""Batches of calls that a provider works through by itself: requests as they were sent, and a batch as anybody sees it."""
+"""Batches of calls that a provider works through by itself: their requests, and a batch as anybody sees it."""
 
 from __future__ import annotations
 

@@ -116,8 +116,8 @@ def model_name(seen: Peek) -> str | None:
         return None
     try:
         return _read_text(raw)
-    except msgspec.MsgspecError:
-        raise InvalidRequest("model: expected a string", path="model") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise InvalidRequest("model: expected a string in UTF-8", path="model") from None
 
 
 def splice_model(body: bytes, seen: Peek, model: str) -> bytes:

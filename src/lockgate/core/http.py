@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -39,7 +40,11 @@ class Origin(Struct, frozen=True, kw_only=True):
 
 
 class UpstreamRequest(Struct, frozen=True, kw_only=True):
-    """One HTTP request. ``target`` is path and query, percent-encoded. Host and Content-Length are added in sending."""
+    """One HTTP request. ``target`` is path and query, percent-encoded. Host and Content-Length are added in sending.
+
+    A ``stream`` takes the place of ``body``: it is read once, as fast as the provider takes it, and what it raises
+    ends the request. ``stream_bytes`` is its length; without one it is sent in chunks.
+    """
 
     method: str
     origin: Origin
@@ -47,3 +52,5 @@ class UpstreamRequest(Struct, frozen=True, kw_only=True):
     headers: Headers
     body: bytes
     timeouts: Timeouts = Timeouts()
+    stream: AsyncIterator[bytes] | None = None
+    stream_bytes: int | None = None

@@ -13,11 +13,14 @@ import msgspec
 
 import lockgate
 from lockgate.core.http import Headers
+from lockgate.dataplane.batches import Batches
 from lockgate.dataplane.client import ClientConnection, Receive, Scope, Send
 from lockgate.dataplane.count_tokens import CountTokens
-from lockgate.dataplane.exchange import Exchange
+from lockgate.dataplane.exchange import Exchange, own_error_headers
+from lockgate.dataplane.files import Files
 from lockgate.dataplane.headers import read_headers
 from lockgate.dataplane.ids import new_request_id, trace_id_of
+from lockgate.dataplane.keepers import Keepers
 from lockgate.dataplane.models import ModelList, ModelLists
 from lockgate.dataplane.paths import Route, find_route, is_anthropic_path, methods_of
 from lockgate.dataplane.threads import ThreadOwners
@@ -54,6 +57,7 @@ class DataPlane:
         self.dialects = dialects
         self.guard = guard
         self.model_lists = ModelLists()
+        self.keepers = Keepers(clock)
         self.threads = ThreadOwners(clock)
         self.is_draining = False
         self.running = 0
@@ -75,13 +79,17 @@ class DataPlane:
         path: str = client.scope["path"]
         found = find_route(path)
         method: str = client.scope["method"]
+        if method == "OPTIONS":
+            # a preflight is answered without a key; no origin is allowed, so browsers of other sites stay out
+            await self._say(client, 204, [], b"")
+            return
         if found is None:
             error: GatewayError = NotFound(f"There is no route {method} {path[:200]}")
             await self._refuse(client, error)
             return
         route, rest = found
-        if method not in methods_of(route):
-            allowed = ", ".join(sorted(methods_of(route)))
+        if method not in methods_of(route, rest):
+            allowed = ", ".join(sorted(methods_of(route, rest)))
             error = MethodNotAllowed(f"{path[:200]} takes {allowed}, not {method}")
             await self._refuse(client, error, [(b"allow", allowed.encode())])
             return
@@ -106,7 +114,13 @@ class DataPlane:
             return Exchange(self, client, route, self._messages)
         if route == "count_tokens":
             return CountTokens(self, client, route, self._messages)
+        if route == "message_batches":
+            return Batches(self, client, "batches", self._messages).at(rest)
+        if route == "batches":
+            return Batches(self, client, "batches", self._chat).at(rest)
         is_anthropic = any(name == b"anthropic-version" for name, _ in client.scope["headers"])
+        if route == "files":
+            return Files(self, client, "files", self._messages if is_anthropic else self._chat).at(rest)
         return ModelList(self, client, self._messages if is_anthropic else self._chat, rest)
 
     def _plain(self, route: Route) -> tuple[int, Headers, bytes] | None:
@@ -123,8 +137,10 @@ class DataPlane:
             return 200 if is_ready else 503, [_JSON], b'{"ready":true}' if is_ready else b'{"ready":false}'
         return None
 
-    async def _say(self, client: ClientConnection, status: int, headers: Headers, body: bytes) -> None:
-        request_id = new_request_id(self.clock.unix())
+    async def _say(
+        self, client: ClientConnection, status: int, headers: Headers, body: bytes, request_id: str | None = None
+    ) -> None:
+        request_id = request_id or new_request_id(self.clock.unix())
         trace_id = trace_id_of(read_headers(client.scope["headers"]), request_id)
         ids: Headers = [(b"x-portkey-trace-id", trace_id), (b"x-portkey-request-id", request_id.encode("ascii"))]
         length = (b"content-length", b"%d" % len(body))
@@ -140,7 +156,8 @@ class DataPlane:
         if isinstance(error, NotFound):
             # clients of the hosted service look for this key at an unknown route
             body = body[:-1] + b',"ok":false}'
-        await self._say(client, error.status, [_JSON, *headers, (b"x-portkey-gateway-exception", b"true")], body)
+        own = [_JSON, *headers, *own_error_headers(error)]
+        await self._say(client, error.status, own, body, request_id)
 
     def may_record_refusal(self) -> bool:
         """Sample refused keys, so that a flood of them cannot fill the disk."""
@@ -156,7 +173,8 @@ class DataPlane:
         error.status, error.kind = status, "invalid_request_error"
         body = self._chat.write_error(error, request_id=request_id, provider=None)
         ids = request_id.encode("ascii")
-        return [_JSON, (b"x-portkey-trace-id", ids), (b"x-portkey-request-id", ids)], body
+        own = own_error_headers(error)
+        return [_JSON, (b"x-portkey-trace-id", ids), (b"x-portkey-request-id", ids), *own], body
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

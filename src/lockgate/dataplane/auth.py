@@ -58,11 +58,25 @@ def _candidates(headers: Mapping[bytes, bytes]) -> list[tuple[bytes, str]]:
         if value is None:
             continue
         text = decode(value).strip()
-        if name == b"authorization" and text[:7].lower() == "bearer ":
-            text = text[7:].strip()
+        if name == b"authorization":
+            text = _token(text)
         if text:
             found.append((name, text))
     return found
+
+
+def _token(authorization: str) -> str:
+    """Return the token of ``Bearer`` or of no scheme at all; other schemes hold nothing that we could use."""
+    scheme, space, token = authorization.partition(" ")
+    if not space:
+        return authorization
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def holds_key(snapshot: Snapshot, value: bytes) -> bool:
+    """Tell whether a header's or a query's value is a gateway key, alone or after a scheme."""
+    text = decode(value).strip()
+    return any(_look_up(snapshot, part) is not None for part in (text, text.rpartition(" ")[2]) if part)
 
 
 def _look_up(snapshot: Snapshot, text: str) -> GatewayKey | None:

@@ -30,7 +30,7 @@ class CountTokens(Exchange):
         self.is_byte_path = True
         written = dialect.forward(body, seen, choice.model, self.headers)
         self.ledger.prepared(written)
-        request = self.request(caller, choice.target, provider.count_tokens.path, written, is_stream=False)
+        request = self.request(choice.target, provider.count_tokens.path, written, is_stream=False)
         self.client.watch()
         response = await self.send(request)
         try:

@@ -7,7 +7,7 @@ record allows it: otherwise anybody with a gateway key could have it sent to a s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from msgspec import structs
 
@@ -32,5 +32,5 @@ def with_custom_host(
             f"custom host refused: provider @{target.slug} does not allow one (allow_custom_host)", path=_HEADER
         )
     origin = guard(url, trusted)
-    path = urlsplit(url).path.rstrip("/")
+    path = quote(urlsplit(url).path.rstrip("/"), safe="/%:@!$&'()*+,;=~-._")
     return structs.replace(choice, target=structs.replace(target, origin=origin, base_path=path))

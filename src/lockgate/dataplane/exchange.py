@@ -16,7 +16,7 @@ from lockgate.core.chat import Call
 from lockgate.core.estimate import estimate_tokens
 from lockgate.core.http import Headers, UpstreamRequest
 from lockgate.dataplane import encoding
-from lockgate.dataplane.auth import Caller, authenticate
+from lockgate.dataplane.auth import Caller, authenticate, holds_key
 from lockgate.dataplane.client import ClientConnection
 from lockgate.dataplane.custom_host import with_custom_host
 from lockgate.dataplane.headers import (
@@ -36,7 +36,7 @@ from lockgate.dataplane.threads import Thread, ThreadLedger, identity_of, read_t
 from lockgate.dialects import Dialect, TargetInfo, View, Written
 from lockgate.errors import (
     ClientGone,
-    Conflict,
+    Draining,
     GatewayError,
     Internal,
     InvalidRequest,
@@ -57,7 +57,8 @@ _JSON = b"application/json"
 _SSE = b"text/event-stream; charset=utf-8"
 MULTIPLE_CHOICES = 300
 """Statuses from here on are not answers."""
-_BAD_REQUEST = 400
+_BAD_REQUEST, _SERVER_ERROR = 400, 500
+_MAX_NAMES, _MAX_LISTED_BYTES = 40, 2000
 _USER_AGENT = (b"user-agent", b"lockgate")
 _IDENTITY = (b"accept-encoding", b"identity")
 
@@ -85,11 +86,7 @@ class Exchange:
         try:
             await self._serve()
         except asyncio.CancelledError:
-            if not self.client.is_gone:
-                self.ledger.close(error=Internal("cancelled"))
-                raise
-            self.client.absolve()
-            self.ledger.close(error=ClientGone("the client left"))
+            await self._cancelled()
         except GatewayError as error:
             await self._fail(error)
         except Exception:  # noqa: BLE001  # the edge: a bug must end in an answer and a record
@@ -98,6 +95,18 @@ class Exchange:
         finally:
             self.client.unwatch()
             self.ledger.close()
+
+    async def _cancelled(self) -> None:
+        """End after a cancellation: the client left, or the time for draining ran out."""
+        if self.client.is_gone:
+            self.client.absolve()
+            self.ledger.close(error=ClientGone("the client left"))
+        elif self.plane.is_draining:
+            self.client.absolve()
+            await self._fail(Draining("The gateway is shutting down; try again"))
+        else:
+            self.ledger.close(error=Internal("cancelled"))
+            raise asyncio.CancelledError
 
     async def _serve(self) -> None:
         caller = authenticate(self.snapshot, self.headers)
@@ -124,7 +133,7 @@ class Exchange:
             if self.route == "messages":
                 estimate = estimate_tokens(call)
         self.ledger.prepared(written)
-        request = self.request(caller, target, target.provider.chat.path, written, is_stream=seen.is_stream)
+        request = self.request(target, target.provider.chat.path, written, is_stream=seen.is_stream)
         if thread is not None:
             owner = identity_of(request, self.ledger.key_id)
             self.plane.threads.check(thread, owner)
@@ -200,9 +209,19 @@ class Exchange:
     # ---- upstream
 
     def request(
-        self, caller: Caller, target: Target, path: str, written: Written, *, is_stream: bool, method: str = "POST"
+        self,
+        target: Target,
+        path: str,
+        written: Written,
+        *,
+        is_stream: bool,
+        method: str = "POST",
+        is_forwarding: bool = True,
     ) -> UpstreamRequest:
-        """Put the upstream request together: only headers that are listed go out."""
+        """Put the upstream request together: only headers that are listed go out.
+
+        ``is_forwarding`` is off for answers that other callers will see: then nothing of this client's goes along.
+        """
         headers = dict(written.headers)
         headers[b"accept"] = b"text/event-stream" if is_stream else _JSON
         if written.body:
@@ -214,13 +233,13 @@ class Exchange:
             present = headers.get(name)
             if present is None or value not in present:
                 headers[name] = present + b"," + value if present else value
-        forwarded = forwarded_headers(self.headers, caller.consumed)
+        forwarded = forwarded_headers(self.headers, self._is_key) if is_forwarding else []
         if not any(name in (b"authorization", b"x-api-key") for name, _ in forwarded):
             headers.update(target.auth_headers)
         headers.update(forwarded)
         full_path = target.path_of(path)
-        if self.is_byte_path and target.provider.is_query_forwarded and self.client.scope["query_string"]:
-            full_path += b"?" + self.client.scope["query_string"]
+        if is_forwarding and self.is_byte_path and target.provider.is_query_forwarded:
+            full_path += self._query()
         return UpstreamRequest(
             method=method,
             origin=target.origin,
@@ -229,6 +248,16 @@ class Exchange:
             body=written.body,
             timeouts=target.timeouts,
         )
+
+    def _is_key(self, value: bytes) -> bool:
+        return holds_key(self.snapshot, value)
+
+    def _query(self) -> bytes:
+        """Return the client's query, but not one that holds a gateway key."""
+        query: bytes = self.client.scope["query_string"]
+        if not query or any(self._is_key(part.partition(b"=")[2]) for part in query.split(b"&")):
+            return b""
+        return b"?" + query
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """Send and note the attempt in the ledger."""
@@ -325,7 +354,7 @@ class Exchange:
             (b"x-lockgate-adjusted", self.ledger.adjusted),
         ):
             if values:
-                headers.append((name, ", ".join(values).encode("ascii", "replace").translate(None, b"\r\n\0")))
+                headers.append((name, _listed(values)))
         return headers
 
     async def reply(self, status: int, body: bytes, content_type: bytes, headers: Headers) -> None:
@@ -353,10 +382,23 @@ class Exchange:
         body = self.dialect.write_error(error, request_id=self.request_id, provider=provider)
         headers: Headers = []
         if error.is_ours:
-            headers.append((b"x-portkey-gateway-exception", b"true"))
-        if isinstance(error, Conflict):
-            headers.append((b"x-should-retry", b"false"))  # SDKs would try a 409 again at once
+            headers += own_error_headers(error)
         await self.reply(error.status, body, _JSON, headers)
+
+
+def own_error_headers(error: GatewayError) -> Headers:
+    """The headers of an error of ours: that it is ours, and that asking again will not help where it will not."""
+    headers: Headers = [(b"x-portkey-gateway-exception", b"true")]
+    if _BAD_REQUEST <= error.status < _SERVER_ERROR:
+        headers.append((b"x-should-retry", b"false"))
+    return headers
+
+
+def _listed(values: tuple[str, ...]) -> bytes:
+    """Write names as one header value, cut where clients would refuse the head."""
+    shown = ", ".join(values[:_MAX_NAMES]).encode("ascii", "replace").translate(None, b"\r\n\0")[:_MAX_LISTED_BYTES]
+    more = len(values) - _MAX_NAMES
+    return shown + b", and %d more" % more if more > 0 else shown
 
 
 _MODEL_CALL_HEADERS: Headers = [

@@ -6,7 +6,7 @@ Source: gateway protocol specification, sections 2.4 (values), 2.5 (upstream) an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -21,7 +21,8 @@ _DROPPED_FROM_UPSTREAM = frozenset(
         "strict-transport-security content-security-policy nel report-to expect-ct x-frame-options "
         "access-control-allow-origin access-control-allow-credentials access-control-allow-headers "
         "access-control-allow-methods access-control-expose-headers access-control-max-age "
-        "location refresh cf-ray cf-cache-status cf-mitigated server-timing content-type retry-after retry-after-ms"
+        "location refresh cf-ray cf-cache-status cf-mitigated server-timing content-type retry-after retry-after-ms "
+        "cache-control x-accel-buffering"
     ).split()
 )
 _DROPPED_PREFIXES = (b"x-portkey-", b"x-lockgate-", b"cf-")
@@ -30,7 +31,10 @@ _NEVER_FORWARDED = frozenset(
     "trailer transfer-encoding upgrade expect accept-encoding proxy-authorization proxy-connection cookie".split()
 )
 _NOT_ALNUM = re.compile(r"[^a-z0-9]")
+_NEVER_FORWARDED_LETTERS = frozenset(_NOT_ALNUM.sub("", name) for name in _NEVER_FORWARDED)
+_NO_NAMES: frozenset[bytes] = frozenset()
 _MAX_RETRY_AFTER_S = 60.0
+_HEADER_NAME = re.compile(r"^[a-z0-9_-]+$", re.ASCII)
 _LIST_ITEM = re.compile(r"""["']([^"']*)["']|([^,\[\]"']+)""")
 
 
@@ -98,11 +102,11 @@ def is_strict(headers: Mapping[bytes, bytes]) -> bool:
     return flag_of(headers, name, alias) is not False
 
 
-def forwarded_headers(headers: Mapping[bytes, bytes], consumed: frozenset[bytes]) -> Headers:
+def forwarded_headers(headers: Mapping[bytes, bytes], is_key: Callable[[bytes], bool]) -> Headers:
     """Return the client headers that ``x-portkey-forward-headers`` names, under the names it uses.
 
-    ``consumed`` holds the names of headers that carried a gateway key: they are never forwarded. Raises
-    InvalidRequest when the list names itself.
+    ``is_key`` tells whether a value is or holds a gateway key: such a header is never forwarded, whatever its name.
+    Raises InvalidRequest when the list names itself.
     """
     names = list_of(text_of(headers, b"x-portkey-forward-headers"))
     if not names:
@@ -110,24 +114,33 @@ def forwarded_headers(headers: Mapping[bytes, bytes], consumed: frozenset[bytes]
     by_letters = {_letters(decode(name)): (name, value) for name, value in headers.items()}
     found: Headers = []
     for name in names:
-        lowered = name.lower()
-        if lowered == "x-portkey-forward-headers":
+        letters = _letters(name)
+        if letters == "xportkeyforwardheaders":
             raise InvalidRequest("x-portkey-forward-headers may not name itself", path="x-portkey-forward-headers")
-        pair = by_letters.get(_letters(lowered))
-        if pair is None or lowered in _NEVER_FORWARDED or pair[0] in consumed:
+        pair = by_letters.get(letters)
+        if pair is None or letters in _NEVER_FORWARDED_LETTERS or is_key(pair[1]):
             continue
-        received = decode(pair[0]).lstrip("-")
-        if received.startswith("x-portkey-") or not received.isascii():
-            continue
-        keeps_list_name = "-" in lowered or "_" in lowered or "-" not in received
-        found.append(((lowered if keeps_list_name else received).encode("ascii", "ignore"), pair[1]))
+        sent = _sent_name(name.lower(), decode(pair[0]).lstrip("-"))
+        if not letters.startswith("xportkey") and _HEADER_NAME.match(sent):
+            found.append((sent.encode("ascii"), pair[1]))
     return found
+
+
+def _sent_name(listed: str, received: str) -> str:
+    """The name in the list, unless it has no separator and the received one does."""
+    return listed if "-" in listed or "_" in listed or "-" not in received else received
 
 
 def relayed_headers(upstream: Headers) -> Headers:
     """Return the provider's headers that the client gets: ids and limits, nothing that belongs to a connection."""
+    named = header_in(upstream, b"connection")
+    hop_by_hop = {name.strip().lower() for name in named.split(b",")} if named else _NO_NAMES
     kept = [
-        pair for pair in upstream if pair[0] not in _DROPPED_FROM_UPSTREAM and not pair[0].startswith(_DROPPED_PREFIXES)
+        pair
+        for pair in upstream
+        if pair[0] not in _DROPPED_FROM_UPSTREAM
+        and pair[0] not in hop_by_hop
+        and not pair[0].startswith(_DROPPED_PREFIXES)
     ]
     names = {name for name, _ in kept}
     if b"request-id" in names and b"x-request-id" not in names:
@@ -140,7 +153,7 @@ def retry_headers(upstream: Headers) -> Headers:
 
     Newer SDKs obey any value, so a longer one would hang the caller. Source: SDK addendum, section 1.4.
     """
-    kept: Headers = []
+    kept: dict[bytes, bytes] = {}
     for name, value in upstream:
         if name not in (b"retry-after", b"retry-after-ms"):
             continue
@@ -149,10 +162,10 @@ def retry_headers(upstream: Headers) -> Headers:
         except ValueError:
             continue
         if 0 <= seconds <= _MAX_RETRY_AFTER_S:
-            kept.append((name, value))
+            kept[name] = value
         else:
-            kept.append((b"retry-after", b"%d" % _MAX_RETRY_AFTER_S))
-    return kept
+            kept[b"retry-after"] = b"%d" % _MAX_RETRY_AFTER_S
+    return list(kept.items())
 
 
 def header_in(headers: Headers, name: bytes) -> bytes | None:

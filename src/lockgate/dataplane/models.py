@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
+from urllib.parse import parse_qs, quote, unquote
 
 from msgspec import structs
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 _JSON = b"application/json"
 _LIST_TIMEOUT_S = 10.0
 _CACHE_S = 300.0
-_PAGE = b"limit=1000"
 
 
 class ModelList(Exchange):
@@ -70,7 +69,7 @@ class ModelList(Exchange):
         self.is_byte_path = dialect is self.dialect
         path = provider.models.path + ("/" + quote(model, safe="") if model else "")
         written = Written(body=b"", headers=dialect.client_headers(self.headers))
-        request = self.request(caller, choice.target, path, written, is_stream=False, method="GET")
+        request = self.request(choice.target, path, written, is_stream=False, method="GET")
         response = await self.send(request)
         try:
             await self._relay_list(response, dialect, is_one=bool(model))
@@ -100,7 +99,22 @@ class ModelList(Exchange):
         targets = [t for slug, t in self.snapshot.targets.items() if not allowed or slug in allowed]
         lists = await asyncio.gather(*(self._models_of(caller, target) for target in targets))
         entries = [entry for entries in lists for entry in entries]
-        await self.reply(200, self.dialect.write_models(entries), _JSON, [])
+        await self.reply(200, self.dialect.write_models(self._selected(entries)), _JSON, [])
+
+    def _selected(self, entries: list[ModelEntry]) -> list[ModelEntry]:
+        """Apply ``provider``, ``ai_service``, ``sort``, ``order``, ``offset`` and ``limit`` of the query."""
+        query = {k: v[-1] for k, v in parse_qs(self.client.scope["query_string"].decode("latin-1")).items()}
+        slug, services = query.get("provider", "").removeprefix("@"), query.get("ai_service", "")
+        if slug:
+            entries = [entry for entry in entries if entry.slug == slug]
+        if services:
+            entries = [entry for entry in entries if entry.owned_by in services.split(",")]
+        keys = {"name": "id", "provider": "slug", "ai_service": "owned_by"}
+        if query.get("sort") in keys:
+            key = keys[query["sort"]]
+            entries = sorted(entries, key=lambda e: getattr(e, key) or "", reverse=query.get("order") == "desc")
+        start = _whole(query.get("offset"), 0)
+        return entries[start : start + _whole(query.get("limit"), len(entries))]
 
     async def _models_of(self, caller: Caller, target: Target) -> Iterable[ModelEntry]:
         """What a record offers: its own list if it has one, else the provider's, remembered for a while."""
@@ -126,7 +140,10 @@ class ModelList(Exchange):
         dialect = self.plane.dialects[provider.dialect]
         written = Written(body=b"", headers=dialect.client_headers({}))
         path = provider.models.path
-        request = self.request(caller, target, path, written, is_stream=False, method="GET")
+        request = self.request(target, path, written, is_stream=False, method="GET", is_forwarding=False)
+        if provider.models.page_query:
+            page = request.target + b"?" + provider.models.page_query.encode("ascii")
+            request = structs.replace(request, target=page)
         response = await self.plane.upstream.send(request)
         try:
             if response.status >= MULTIPLE_CHOICES:
@@ -137,6 +154,11 @@ class ModelList(Exchange):
         return [
             structs.replace(e, slug=target.slug, owned_by=provider.name, raw=None) for e in dialect.read_models(data)
         ]
+
+
+def _whole(text: str | None, default: int) -> int:
+    """Read a whole number that is not negative; anything else counts as not given."""
+    return int(text) if text and text.isascii() and text.isdigit() else default
 
 
 class ModelLists:

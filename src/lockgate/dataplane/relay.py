@@ -134,6 +134,8 @@ async def _pump(
         data = await source.next()
         chunks = reader.feed(data) if data else _finish(reader)
         failure = _note(exchange, chunks)
+        if failure is not None and not client.has_started:
+            raise _rejected(failure)
         out = writer.write(chunks)
         is_last = reader.is_complete or not data
         if is_last and failure is None:
@@ -153,9 +155,11 @@ async def _pump(
                 heartbeat.beat()
             await client.send_part(out)
         if failure is not None:
-            if not client.has_started:
-                await _start(exchange, response)
-            raise _rejected(failure)
+            # the writer has put the error into words already, as the last of ``out``
+            ledger.fail(_rejected(failure))
+            ledger.close()
+            await client.end()
+            return
 
 
 def _finish(reader: StreamReader) -> Sequence[Chunk]:
@@ -212,8 +216,24 @@ async def _break_off(exchange: Exchange, writer: StreamWriter, error: UpstreamEr
     await exchange.client.end(out)
 
 
+_STATUSES = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+
+
 def _rejected(error: StreamError) -> Rejected:
-    return Rejected(error.message, status=502, kind=error.kind, wire_code=error.code)
+    """An error event as the error that the provider would have answered with, had it known earlier."""
+    status = _STATUSES.get(error.kind, 502)
+    return Rejected(error.message, status=status, kind=error.kind, wire_code=error.code)
 
 
 class _Heartbeat:

@@ -10,15 +10,17 @@ models come from ``lockgate.catalog``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
 from lockgate.catalog import ModelFacts
+from lockgate.core.batches import Batch, BatchPage, BatchRequest
 from lockgate.core.body import Peek
 from lockgate.core.chat import Call, Reply, StopReason, Usage
 from lockgate.core.chunk import Chunk, StreamError
+from lockgate.core.files import FilePage, StoredFile
 from lockgate.core.models import ModelEntry
 from lockgate.errors import GatewayError, Rejected
 
@@ -136,10 +138,109 @@ class StreamMeter(Protocol):
         ...
 
 
+class BatchReader(Protocol):
+    """How providers of a dialect take batches of requests, and show them."""
+
+    def read_requests(self, body: bytes) -> list[BatchRequest]:
+        """Find the requests of a new batch. Raises InvalidRequest."""
+        ...
+
+    def write_requests(
+        self,
+        body: bytes,
+        requests: Sequence[BatchRequest],
+        models: Sequence[str | None],
+        client: Mapping[bytes, bytes],
+    ) -> Written:
+        """Put the models' names in place and move what must be a header there; every other byte stays."""
+        ...
+
+    def point_results(self, body: bytes, url_of: Callable[[str], str]) -> bytes:
+        """Put ``url_of(id)`` where an answer says at what address results are; every other byte stays."""
+        ...
+
+    def read_batch(self, body: bytes) -> Batch:
+        """Read one batch. Raises Malformed."""
+        ...
+
+    def read_batches(self, body: bytes) -> BatchPage:
+        """Read a page of batches. Raises Malformed."""
+        ...
+
+
+class BatchWriter(Protocol):
+    """How clients of a dialect see batches of another one."""
+
+    def write_batch(self, batch: Batch) -> bytes:
+        """Write one batch."""
+        ...
+
+    def write_batches(self, page: BatchPage) -> bytes:
+        """Write a page of batches."""
+        ...
+
+
+class FileForm(Protocol):
+    """Rewrites an upload for a provider while it arrives. ``purpose`` is what the client said that it is for."""
+
+    purpose: str | None
+    dropped: list[str]
+    """The parts that the provider does not take."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what goes on of these bytes. Raises InvalidRequest for what is no form."""
+        ...
+
+    def close(self) -> bytes:
+        """Return the end of the form. Raises InvalidRequest when it is not complete."""
+        ...
+
+
+class FileReader(Protocol):
+    """How providers of a dialect take files, and show them."""
+
+    def form(self, boundary: bytes, new_boundary: bytes) -> FileForm:
+        """Return what rewrites an upload."""
+        ...
+
+    def read_file(self, body: bytes) -> StoredFile:
+        """Read one file's metadata. Raises Malformed."""
+        ...
+
+    def read_files(self, body: bytes) -> FilePage:
+        """Read a page of files. Raises Malformed."""
+        ...
+
+
+class FileWriter(Protocol):
+    """How clients of a dialect see files of another one."""
+
+    def write_file(self, file: StoredFile, purpose: str | None) -> bytes:
+        """Write one file."""
+        ...
+
+    def write_files(self, files: Sequence[StoredFile], *, has_more: bool) -> bytes:
+        """Write a page of files."""
+        ...
+
+    def write_deleted(self, id: str) -> bytes:
+        """Say that a file is gone."""
+        ...
+
+
 class Dialect(Protocol):
     """One API shape, both halves."""
 
     name: str
+
+    batch_reader: BatchReader | None
+    """For providers whose batches hold their requests, None where they do not."""
+    batch_writer: BatchWriter | None
+    """For clients, None where they see a provider's batches only as they are."""
+    file_reader: FileReader | None
+    """For providers whose files can be shown to clients of another dialect."""
+    file_writer: FileWriter | None
+    """For clients, None where they see a provider's files only as they are."""
 
     # ---- client half
     def read_call(self, body: bytes) -> Call:

@@ -14,7 +14,7 @@ from lockgate.config import Document, KeySettings, ModelSettings, ProviderSettin
 from lockgate.core.http import Origin, Timeouts
 from lockgate.core.secret import Secret
 from lockgate.errors import ConfigError
-from lockgate.plan.keys import digest_of
+from lockgate.plan.keys import digest_of, is_well_formed
 from lockgate.plan.snapshot import GatewayKey, Snapshot, Target, header_pairs
 from lockgate.providers import BearerAuth, Provider
 
@@ -22,6 +22,10 @@ ReadSecret = Callable[[str], Secret]
 """Resolves ``env:NAME``, ``file:PATH`` or a literal; raises ConfigError when it is not there."""
 
 _PLAIN_URL = re.compile(r"https?://[\w.\-\[\]:/]+", re.ASCII)
+_NOT_OURS_TO_SET = frozenset(
+    "connection content-length expect host keep-alive proxy-authorization proxy-connection te trailer "
+    "transfer-encoding upgrade".split()
+)
 SIMULATED = ("anthropic", "openai")
 """The providers that the simulator stands in for."""
 
@@ -150,11 +154,16 @@ def auth_headers(
 
 def split_base_url(url: str, where: str) -> tuple[Origin, str]:
     """Take an operator's base URL apart. Raises ConfigError."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ConfigError(f"{where}: not a URL: {error}") from None
     try:
         port = parts.port
     except ValueError:
         raise ConfigError(f"{where}: the port is not a number from 0 to 65535") from None
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise ConfigError(f"{where}: write it in plain ASCII, percent-encoded where needed")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError(f"{where}: expected http://host or https://host, with a path if the API has one")
     if parts.username or parts.password or parts.query or parts.fragment:
@@ -183,6 +192,14 @@ def _raw_target(provider: Provider, timeouts: Timeouts) -> Target:
     return Target(provider=provider, origin=origin, base_path=base_path, timeouts=timeouts, allow_custom_host=True)
 
 
+def check_key(text: str, where: str) -> None:
+    """Refuse a gateway key that no request could use. Raises ConfigError, without the key."""
+    if text != text.strip():
+        raise ConfigError(f"{where}: the key begins or ends with a space")
+    if not is_well_formed(text):
+        raise ConfigError(f"{where}: a key that begins with gk_ must be one that Lockgate made; choose another text")
+
+
 def _compile_key(
     name: str, settings: KeySettings, targets: Mapping[str, Target], read_secret: ReadSecret
 ) -> tuple[bytes, GatewayKey]:
@@ -195,7 +212,9 @@ def _compile_key(
     if settings.sha256 is not None:
         digest = bytes.fromhex(settings.sha256)
     else:
-        digest = digest_of(read_secret(settings.key or "").reveal())
+        text = read_secret(settings.key or "").reveal()
+        check_key(text, where)
+        digest = digest_of(text)
     return digest, GatewayKey(id=f"key_{name}", name=name, providers=frozenset(settings.providers))
 
 
@@ -218,6 +237,8 @@ def _extra_headers(headers: Mapping[str, str], where: str) -> tuple[tuple[bytes,
     for name, value in headers.items():
         if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
             raise ConfigError(f"{where}: {name!r} is not a header name")
+        if name.lower() in _NOT_OURS_TO_SET:
+            raise ConfigError(f"{where}: {name!r} is written by the transport")
         if any(c in value for c in "\r\n\0"):
             raise ConfigError(f"{where}.{name}: a header value may not hold line breaks")
     return header_pairs(headers)

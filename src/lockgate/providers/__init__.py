@@ -35,6 +35,8 @@ class Endpoint(Struct, frozen=True):
     """Where an operation is found: a path below the base URL."""
 
     path: str
+    page_query: str = ""
+    """What to ask for to get everything in one page, for lists that come in pages."""
 
 
 class Provider(Struct, frozen=True, kw_only=True):

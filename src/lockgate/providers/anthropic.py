@@ -9,7 +9,7 @@ PROVIDER = Provider(
     auth=HeaderAuth("x-api-key", bearer_prefix="sk-ant-oat", bearer_also=("anthropic-beta", "oauth-2025-04-20")),
     base_url="https://api.anthropic.com",
     chat=Endpoint("/v1/messages"),
-    models=Endpoint("/v1/models"),
+    models=Endpoint("/v1/models", page_query="limit=1000"),
     count_tokens=Endpoint("/v1/messages/count_tokens"),
     batches=Endpoint("/v1/messages/batches"),
     files=Endpoint("/v1/files"),

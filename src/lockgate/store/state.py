@@ -50,7 +50,11 @@ class StateFolder:
 
     def read_keys(self) -> Mapping[bytes, GatewayKey]:
         """Return the stored keys by digest. Raises ConfigError when the file is damaged."""
-        return {bytes.fromhex(key.sha256): GatewayKey(id=f"key_{key.name}", name=key.name) for key in self._read().keys}
+        keys = self._read().keys
+        try:
+            return {bytes.fromhex(key.sha256): GatewayKey(id=f"key_{key.name}", name=key.name) for key in keys}
+        except ValueError:
+            raise ConfigError(f"{self._file} is damaged: a sha256 is not hexadecimal") from None
 
     def add_key(self, key: StoredKey) -> None:
         """Add a key; the file is replaced in one step, so a crash leaves the old one. Raises ConfigError."""

@@ -10,6 +10,7 @@ What a reader sees does not depend on how the bytes were cut into pieces on thei
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from time import monotonic
 from typing import Final, Protocol, cast
 
@@ -94,6 +95,8 @@ class Connection(asyncio.Protocol):
         self._ends_with_connection = False
         self._reading_paused = False
         self._writing_paused = False
+        self._room: asyncio.Future[None] | None = None
+        """What a streamed upload waits for while the peer takes no more."""
         self._unsent = 0
 
     # ------------------------------------------------------------------------------------------ one request
@@ -135,6 +138,42 @@ class Connection(asyncio.Protocol):
             if self.state != HEAD:
                 return  # still uploading, so the connection will not be kept
             self._transport.write(view[start : start + WRITE_SIZE])
+        self._is_uploading = False
+        self.last_at = monotonic()
+
+    async def upload_stream(self, head: bytes, stream: AsyncIterator[bytes], size_bytes: int | None) -> None:
+        """Send a body as it comes; return early when an answer or an end came first. Raises what the stream raises."""
+        self._is_uploading = True
+        self._transport.write(head)
+        pump = self._loop.create_task(self._pump(stream, size_bytes), name="upload-body")
+        try:
+            await asyncio.wait((pump, self.wait(BODY)), return_when=asyncio.FIRST_COMPLETED)
+            if pump.done() and self.state == HEAD:
+                pump.result()
+        finally:
+            pump.cancel()
+            await asyncio.wait((pump,))  # from here on nobody reads the stream
+            if not pump.cancelled():
+                pump.exception()  # an answer that came first counts for more
+
+    async def _pump(self, stream: AsyncIterator[bytes], size_bytes: int | None) -> None:
+        sent = 0
+        async for data in stream:
+            if not data:
+                continue
+            sent += len(data)
+            if size_bytes is not None and sent > size_bytes:
+                break
+            self._transport.write(data if size_bytes is not None else b"%x\r\n%b\r\n" % (len(data), data))
+            if self._writing_paused:
+                self._room = self._loop.create_future()
+                await self._room
+            if self.state != HEAD:
+                return  # still uploading, so the connection will not be kept
+        if size_bytes is None:
+            self._transport.write(b"0\r\n\r\n")
+        elif sent != size_bytes:
+            raise ValueError("the stream has not the length that was announced")
         self._is_uploading = False
         self.last_at = monotonic()
 
@@ -248,7 +287,11 @@ class Connection(asyncio.Protocol):
         """The peer has taken most of what was written."""
         self._writing_paused = False
         self.last_at = monotonic()
-        if self._is_uploading:
+        if self._room is not None:
+            if not self._room.done():
+                self._room.set_result(None)
+            self._room = None
+        elif self._is_uploading:
             self._wake()
 
     # ------------------------------------------------------------------------------------------ from the parser
@@ -381,7 +424,9 @@ class Connection(asyncio.Protocol):
         elif self._is_uploading or self._writing_paused:
             phase, limit_s = "write", timeouts.write_s
             unsent = self._transport.get_write_buffer_size()
-            if unsent != self._unsent:
+            if unsent != self._unsent or (
+                self._is_uploading and not unsent
+            ):  # with nothing to send, the client is slow
                 self._unsent, self.last_at = unsent, now
         else:
             phase, limit_s = ("idle", timeouts.idle_s) if self._unframed else ("first_byte", timeouts.first_byte_s)

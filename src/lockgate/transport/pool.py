@@ -67,19 +67,24 @@ class HttpPool:
         """Send and return when the answer's head has arrived.
 
         Raises Unreachable, TimedOut, Broken, Malformed, and InvalidRequest for what may not be sent at all. A request
-        is sent twice in one case only: a connection that was kept turned out to be closed before any answer.
+        is sent twice in one case only: a connection that was kept turned out to be closed before any answer. So one
+        with a stream, which cannot be sent twice, gets a new connection.
         """
         started_at = monotonic()
         timeouts, body = request.timeouts, request.body
         lane = self._lanes.get(request.origin) or self._add_lane(request.origin)
         head = lane.heads.write(request)
         connection = lane.take(started_at)
-        if connection is None:
+        if request.stream is not None:
+            connection = await self._renew(lane, connection, timeouts, started_at)
+        elif connection is None:
             connection = await self._open(lane, timeouts, started_at)
         while True:
             try:
                 connection.begin(is_head_request=request.method == "HEAD", timeouts=timeouts, started_at=started_at)
-                if len(body) <= WRITE_SIZE:
+                if request.stream is not None:
+                    await connection.upload_stream(head, request.stream, request.stream_bytes)
+                elif len(body) <= WRITE_SIZE:
                     connection.write(head + body)
                 else:
                     await connection.upload(head, body)
@@ -124,6 +129,17 @@ class HttpPool:
                     return connection
                 lane.replace(connection)
                 break
+        try:
+            return await self._connect(lane, timeouts, started_at)
+        except BaseException:
+            lane.give_up()
+            raise
+
+    async def _renew(self, lane: Lane, kept: Connection | None, timeouts: Timeouts, started_at: float) -> Connection:
+        """Return a new connection, on the slot of the one that was kept if there is one."""
+        if kept is None:
+            return await self._open(lane, timeouts, started_at, is_fresh=True)
+        lane.replace(kept)
         try:
             return await self._connect(lane, timeouts, started_at)
         except BaseException:

@@ -57,7 +57,9 @@ class HeadWriter:
         """Return the head with its blank line. Raises InvalidRequest for anything that could not be framed safely."""
         prefix = self._prefixes.get((request.method, request.target)) or self._make_prefix(request)
         headers = request.headers
-        if request.body:
+        if request.stream is not None:
+            end = _end_of(request.stream_bytes)
+        elif request.body:
             end = b"content-length: %d\r\n\r\n" % len(request.body)
         else:
             end = b"content-length: 0\r\n\r\n" if request.method in _WITH_EMPTY_BODY else b"\r\n"
@@ -95,6 +97,12 @@ class HeadWriter:
             if len(self._known_names) >= _CACHE_LIMIT:
                 self._known_names.clear()
             self._known_names.add(name)
+
+
+def _end_of(stream_bytes: int | None) -> bytes:
+    if stream_bytes is None:
+        return b"transfer-encoding: chunked\r\n\r\n"
+    return b"content-length: %d\r\n\r\n" % stream_bytes
 
 
 def authority_of(origin: Origin) -> str:

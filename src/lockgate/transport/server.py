@@ -8,6 +8,7 @@ and a drain that lets running requests finish.
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -34,6 +35,15 @@ _ASGI: Final[ASGIVersions] = {"version": "3.0", "spec_version": "2.3"}
 _BACKLOG = 4096
 _KEEP_ALIVE_S = 75
 _BAD_REQUEST, _REQUEST_TIMEOUT, _HEAD_TOO_LARGE = 400, 408, 431
+
+
+_UPGRADE: Final = re.compile(rb"\r\nupgrade(?=[ \t]*:)", re.IGNORECASE)
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """Hide an Upgrade header from the parser, which would stop at it: we stay with HTTP/1.1, as a server may."""
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(b"\r\nx-grade", head) + end + rest
 
 
 class HttpLimits(Struct, frozen=True, kw_only=True):
@@ -96,6 +106,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._received_at = self.loop.time()
         if self._is_in_head:
             self._head_bytes += len(data)
+            if _UPGRADE.search(data):
+                data = _without_upgrade(data)
         super().data_received(data)
         if self._is_in_head and self._head_bytes > self._limits.header_bytes and not self.transport.is_closing():
             self._answer(_HEAD_TOO_LARGE, f"The request head is larger than {self._limits.header_bytes} bytes")

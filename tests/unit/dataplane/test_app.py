@@ -10,7 +10,7 @@ def world():
     return World()
 
 
-@pytest.mark.parametrize("path", ["/v2/x", "/v1/nothing", "/v1/messages/batches"])
+@pytest.mark.parametrize("path", ["/v2/x", "/v1/nothing", "/v1/messages/nothing"])
 def test_unknown_routes_are_404_with_ids(world, path):
     answer = world.call(path, method="GET")
     assert answer.status == 404
@@ -34,6 +34,18 @@ def test_wrong_methods_are_405(world, method):
 def test_what_claude_code_asks_first_needs_no_key(world, path, method):
     answer = world.call(path, method=method, key="")
     assert answer.status == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/anything"])
+def test_a_preflight_needs_no_key_and_allows_no_origin(world, path):
+    answer = world.call(path, method="OPTIONS", key="")
+    assert answer.status == 204
+    assert not any(name.startswith("access-control") for name in answer.headers)
+
+
+def test_the_ids_of_a_refusal_agree(world):
+    answer = world.call("/v1/messages/nothing", method="GET")
+    assert answer.json()["request_id"] == answer.headers["x-portkey-request-id"]
 
 
 def test_health_touches_nothing(world):

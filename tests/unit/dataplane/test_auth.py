@@ -1,6 +1,6 @@
 import pytest
 
-from lockgate.dataplane.auth import authenticate
+from lockgate.dataplane.auth import authenticate, holds_key
 from lockgate.errors import Unauthenticated
 from lockgate.plan.keys import digest_of, write_key
 from lockgate.plan.snapshot import GatewayKey, Snapshot
@@ -39,6 +39,7 @@ def headers(**named):
         ),
         (headers(authorization="Bearer sk-own", x_api_key=OURS), "a", "sk-own", {b"x-api-key"}),
         (headers(authorization=f"Bearer {OURS}", x_api_key=ALSO_OURS), "a", None, {b"authorization", b"x-api-key"}),
+        (headers(x_portkey_api_key=OURS, authorization="Basic dXNlcjpwYXNz"), "a", None, {b"x-portkey-api-key"}),
         (headers(x_portkey_api_key="  ", authorization=f"Bearer {OURS}"), "a", None, {b"authorization"}),
     ],
 )
@@ -70,3 +71,10 @@ def test_an_open_gateway_serves_callers_without_a_key_but_not_with_a_wrong_one()
     assert authenticate(OPEN, {}).credential is None
     with pytest.raises(Unauthenticated):
         authenticate(OPEN, headers(x_portkey_api_key="wrong"))
+
+
+@pytest.mark.parametrize("value", [OURS, f"Bearer {OURS}", f"token {ALSO_OURS}", f" {ALSO_OURS} "])
+def test_a_key_is_recognised_wherever_it_stands(value):
+    assert holds_key(SNAPSHOT, value.encode())
+    assert not holds_key(SNAPSHOT, b"Bearer sk-own")
+    assert not holds_key(SNAPSHOT, b"")

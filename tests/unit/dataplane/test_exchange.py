@@ -185,6 +185,14 @@ def test_a_forwarded_authorization_takes_the_place_of_ours(world):
     assert world.sent_headers()["authorization"] == "Bearer for-the-proxy"
 
 
+@pytest.mark.parametrize("value", [KEY, f"Bearer {KEY}"])
+def test_the_gateway_key_never_goes_upstream_under_another_name(world, value):
+    world.upstream.will(answer_of(MESSAGE))
+    world.call("/v1/messages", ASK, x_leak=value, x_portkey_forward_headers="x-leak", query=f"key={KEY}".encode())
+    assert b"x-leak" not in dict(world.sent.headers)
+    assert world.sent.target == b"/v1/messages"
+
+
 def test_the_gateway_key_never_goes_upstream(world):
     world.upstream.will(answer_of(CHAT), answer_of(CHAT))
     world.call(
@@ -204,6 +212,9 @@ def test_the_gateway_key_never_goes_upstream(world):
     [
         ("/v1/messages", b"{", {}, 400, "invalid_request_error", "not valid JSON"),
         ("/v1/messages", b"", {}, 400, "invalid_request_error", "empty"),
+        ("/v1/messages", b'{"model":"\xff"}', {}, 400, "invalid_request_error", "model"),
+        ("/v1/messages", b'{"model":"@anthropic/m","betas":["\xff"]}', {}, 400, "invalid_request_error", "betas"),
+        ("/v1/messages", b'{"x":' + b"[" * 300 + b"]" * 300 + b"}", {}, 400, "invalid_request_error", "nests deeper"),
         ("/v1/messages", {**ASK, "model": "x"}, {}, 400, "invalid_request_error", "x-portkey-provider"),
         ("/v1/messages", {**ASK, "model": "@no/x"}, {}, 400, "invalid_request_error", "@no"),
         ("/v1/messages", {**ASK, "model": "@narrow/claude-two"}, {}, 412, "model_not_allowed_error", "not allowed"),
@@ -263,6 +274,29 @@ def test_a_wrong_key_is_refused_before_the_body_is_read(world, path, key):
     assert answer.json()["error"]["type"] == "authentication_error"
     assert answer.json()["error"]["code"] == "03"
     assert answer.headers["x-portkey-trace-id"]
+
+
+@pytest.mark.parametrize("body, should_retry", [(b"{", "false"), (json.dumps(ASK).encode(), None)])
+def test_our_own_permanent_errors_are_not_worth_asking_again(world, body, should_retry):
+    world.upstream.will(Unreachable("no"))
+    assert world.call("/v1/messages", body).headers.get("x-should-retry") == should_retry
+    assert world.call("/v1/messages", body, key="wrong").headers["x-should-retry"] == "false"
+
+
+def test_many_dropped_fields_do_not_make_a_head_that_clients_refuse(world):
+    world.upstream.will(answer_of(MESSAGE))
+    answer = world.call("/v1/chat/completions", {**ASK, **{f"unknown_{i}": 1 for i in range(3000)}})
+    assert answer.status == 200
+    assert len(answer.headers["x-lockgate-dropped"]) < 2100
+    assert answer.headers["x-lockgate-dropped"].endswith(", and 2960 more")
+    assert len(world.record.dropped) == 3000
+
+
+def test_a_streamed_call_asks_for_a_stream(world):
+    world.upstream.will(answer_of({"error": {"message": "x"}}, 400), answer_of(MESSAGE))
+    world.call("/v1/messages", {**ASK, "stream": True})
+    world.call("/v1/messages", ASK)
+    assert [dict(r.headers)[b"accept"] for r in world.upstream.sent] == [b"text/event-stream", b"application/json"]
 
 
 def test_a_flood_of_wrong_keys_leaves_few_records(world):

@@ -90,5 +90,41 @@ def test_one_model(world):
     assert "@slug/model" in missing.json()["error"]["message"]
 
 
+def test_the_shared_list_is_not_fetched_with_a_callers_own_headers(world):
+    world.upstream.will(page(ANTHROPIC_PAGE), page(OPENAI_PAGE))
+    world.call(
+        "/v1/models", method="GET", authorization="Bearer mine", x_portkey_forward_headers="authorization", query=b"x=1"
+    )
+    for request in world.upstream.sent:
+        assert b"mine" not in dict(request.headers).get(b"authorization", b"")
+    assert [r.target for r in world.upstream.sent] == [b"/v1/models?limit=1000", b"/v1/models"]
+
+
+@pytest.mark.parametrize(
+    "query, ids",
+    [
+        (b"limit=1", ["@anthropic/claude-x"]),
+        (b"limit=1&offset=1", ["@openai/gpt-x"]),
+        (b"provider=narrow", ["@narrow/claude-one", "@narrow/claude-two"]),
+        (b"provider=@openai", ["@openai/gpt-x"]),
+        (b"ai_service=openai", ["@openai/gpt-x"]),
+        (b"sort=name&order=desc&limit=1", ["@openai/gpt-x"]),
+        (
+            b"limit=x&offset=-1&lifecycle[]=active",
+            ["@anthropic/claude-x", "@openai/gpt-x", "@narrow/claude-one", "@narrow/claude-two"],
+        ),
+    ],
+)
+def test_the_list_can_be_narrowed(world, query, ids):
+    world.upstream.will(page(ANTHROPIC_PAGE), page(OPENAI_PAGE))
+    assert [m["id"] for m in world.call("/v1/models", method="GET", query=query).json()["data"]] == ids
+
+
+def test_a_key_sees_only_the_providers_that_it_may_use():
+    world = World(CONFIG + '[keys.limited]\nkey = "limited-key"\nproviders = ["narrow"]\n')
+    ids = [m["id"] for m in world.call("/v1/models", method="GET", key="limited-key").json()["data"]]
+    assert ids == ["@narrow/claude-one", "@narrow/claude-two"]
+
+
 def test_it_needs_a_key(world):
     assert world.call("/v1/models", method="GET", key="").status == 401

@@ -163,12 +163,43 @@ def test_an_error_event_of_the_provider_is_relayed_as_it_is_to_its_own_dialect(w
 
 @pytest.mark.parametrize("before", [HEAD, HEAD + BODY])
 def test_an_error_event_of_the_provider_is_spoken_in_the_clients_dialect(world, before):
-    world.upstream.will(stream(before + ERROR))
+    world.upstream.will(stream(before, ERROR))
     answer = world.call("/v1/chat/completions", ASK)
     error = json.loads(answer.events()[-1][6:])
     assert error["error"]["type"] == "overloaded_error"
     assert error["provider"] == "anthropic"
     assert b"[DONE]" not in answer.body
+
+
+CHAT_ERROR = b'data: {"error":{"message":"Overloaded","type":"server_error","code":null}}\n\n'
+
+
+@pytest.mark.parametrize(
+    "path, ask, before, error",
+    [
+        ("/v1/chat/completions", ASK, HEAD + BODY, ERROR),
+        ("/v1/messages", ASK_OPENAI, CHAT_STREAM.split(b"\n\n")[0] + b"\n\n", CHAT_ERROR),
+    ],
+)
+def test_a_translated_error_is_said_once(world, path, ask, before, error):
+    world.upstream.will(stream(before, error))
+    answer = world.call(path, ask)
+    assert answer.status == 200
+    assert answer.is_complete
+    assert sum('"error"' in event for event in answer.events()) == 1
+    assert '"error"' in answer.events()[-1]
+    assert world.record.error == "upstream_rejected"
+
+
+@pytest.mark.parametrize(
+    "path, ask, error, status",
+    [("/v1/chat/completions", ASK, ERROR, 529), ("/v1/messages", ASK_OPENAI, CHAT_ERROR, 500)],
+)
+def test_a_translated_error_before_the_first_event_is_a_status(world, path, ask, error, status):
+    world.upstream.will(stream(error))
+    answer = world.call(path, ask)
+    assert (answer.status, answer.headers["content-type"]) == (status, "application/json")
+    assert "Overloaded" in answer.json()["error"]["message"]
 
 
 def test_nothing_follows_the_end_marker_and_the_connection_is_read_to_its_end(world):

@@ -35,6 +35,13 @@ def test_a_damaged_file_is_one_sentence(tmp_path):
         folder.read_keys()
 
 
+def test_a_digest_that_is_none_is_one_sentence(tmp_path):
+    folder = StateFolder(tmp_path)
+    folder.add_key(StoredKey(name="a", sha256="zz", created_at=""))
+    with pytest.raises(ConfigError, match="not hexadecimal"):
+        folder.read_keys()
+
+
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match=r"cannot write the state folder .* set LOCKGATE_HOME"):

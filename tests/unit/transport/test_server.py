@@ -169,3 +169,14 @@ def test_a_taken_port_is_one_sentence():
     with pytest.raises(ConfigError, match=f"cannot listen on 127.0.0.1:{port}: .*--port"):
         bind("127.0.0.1", port)
     first.close()
+
+
+@pytest.mark.parametrize("name", [b"upgrade", b"Upgrade", b"UPGRADE"])
+def test_an_offer_to_upgrade_is_passed_over(name):
+    head = b"POST / HTTP/1.1\r\nhost: a\r\nconnection: Upgrade, HTTP2-Settings, close\r\n" + name + b": h2c\r\n"
+
+    async def scenario(app, server, port):
+        return await talk(port, head + b"content-length: 15\r\n\r\n\r\nupgrade: body")
+
+    assert b"200 OK" in run(scenario)
+    assert b"\r\nupgrade: body" in run(scenario)

@@ -6,8 +6,19 @@ Source: Anthropic API reference and Anthropic Python SDK 2.12.0, read 2026-11-22
 
 from __future__ import annotations
 
-from lockgate.dialects import Dialect, ReplyRules, StreamMeter, StreamReader, StreamWriter, View
-from lockgate.dialects.anthropic_messages import meter, models, stream_reader, stream_writer
+from lockgate.dialects import (
+    BatchReader,
+    BatchWriter,
+    Dialect,
+    FileReader,
+    FileWriter,
+    ReplyRules,
+    StreamMeter,
+    StreamReader,
+    StreamWriter,
+    View,
+)
+from lockgate.dialects.anthropic_messages import batches, files, meter, models, stream_reader, stream_writer
 from lockgate.dialects.anthropic_messages.errors import read_error, write_error
 from lockgate.dialects.anthropic_messages.forward import client_headers, forward, with_headers
 from lockgate.dialects.anthropic_messages.read_call import read_call
@@ -20,6 +31,10 @@ class AnthropicMessages:
     """The dialect's functions in one place."""
 
     name = "anthropic_messages"
+    batch_reader: BatchReader | None = batches.Batches()
+    batch_writer: BatchWriter | None = None
+    file_reader: FileReader | None = files.Files()
+    file_writer: FileWriter | None = None
 
     read_call = staticmethod(read_call)
     write_reply = staticmethod(write_reply)

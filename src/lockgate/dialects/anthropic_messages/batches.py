@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from lockgate.core.batches import Batch, BatchPage, BatchRequest, BatchStatus
-from lockgate.core.body import Peek, bad_body, model_name, peek, remove_members, splice_model, too_deep
+from lockgate.core.body import Peek, bad_body, model_name, peek, splice_model, too_deep
 from lockgate.core.json_edit import Edit, read_items, read_members
 from lockgate.core.json_text import decode_upstream, write_json
 from lockgate.dialects import Written
@@ -135,10 +135,17 @@ def write_requests(
             params = splice_model(params, seen, model)
         if bytes(seen.betas) or bytes(seen.anthropic_beta):
             betas += [*body_betas("anthropic_beta", seen.anthropic_beta), *body_betas("betas", seen.betas)]
-            params = remove_members(params, _BETAS)
+            params = _without_betas(params)
         if params is not request.params:
             edit.replace(request.start, request.start + len(request.params), params)
     return Written(body=edit.apply(), headers=request_headers(betas, client))
+
+
+def _without_betas(params: bytes) -> bytes:
+    members = read_members(params)
+    edit = Edit(params)
+    edit.remove(members, {index for index, member in enumerate(members) if member.key in _BETAS})
+    return edit.apply()
 
 
 # ---- what a provider answers

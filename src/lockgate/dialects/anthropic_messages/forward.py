@@ -34,8 +34,8 @@ def forward(body: bytes, seen: Peek, model: str | None, client: Mapping[bytes, b
     """Prepare a Messages body for a provider that speaks Messages. Raises InvalidRequest for unusable betas."""
     betas = [
         *header_betas(client),
-        *_body_betas("anthropic_beta", seen.anthropic_beta),
-        *_body_betas("betas", seen.betas),
+        *body_betas("anthropic_beta", seen.anthropic_beta),
+        *body_betas("betas", seen.betas),
     ]
     version = header_version(client) or _first_party(_body_version(seen.anthropic_version)) or DEFAULT_VERSION
     if model is not None and model_name(seen) != model:
@@ -85,13 +85,19 @@ def _headers(version: bytes, betas: list[str], client: Mapping[bytes, bytes]) ->
     return tuple(headers)
 
 
-def _body_betas(name: str, raw: Raw) -> list[str]:
+def request_headers(betas: list[str], client: Mapping[bytes, bytes]) -> tuple[tuple[bytes, bytes], ...]:
+    """Return version, betas and ids for a request whose flags are known."""
+    return _headers(header_version(client) or DEFAULT_VERSION, betas, client)
+
+
+def body_betas(name: str, raw: Raw) -> list[str]:
+    """Return the flags that a member of a body holds. Raises InvalidRequest for what is no text or list of texts."""
     data = bytes(raw)
     if not data:
         return []
     try:
         value = _read_beta(data)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         raise InvalidRequest(f"{name}: expected a string or a list of strings", path=name) from None
     items = [value] if isinstance(value, str) else value or []
     return [flag for item in items for flag in split_flags(item)]
@@ -103,7 +109,7 @@ def _body_version(raw: Raw) -> bytes | None:
         return None
     try:
         value = _read_version(data)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         raise InvalidRequest("anthropic_version: expected a string", path="anthropic_version") from None
     return value.encode("latin-1", "replace") if value else None
 

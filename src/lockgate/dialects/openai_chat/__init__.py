@@ -7,8 +7,18 @@ from collections.abc import Mapping, Sequence
 from lockgate.core.body import Peek
 from lockgate.core.chat import Call, Reply
 from lockgate.core.models import ModelEntry
-from lockgate.dialects import ReplyRules, Summary, TargetInfo, View, Written
-from lockgate.dialects.openai_chat import errors, forward, models
+from lockgate.dialects import (
+    BatchReader,
+    BatchWriter,
+    FileReader,
+    FileWriter,
+    ReplyRules,
+    Summary,
+    TargetInfo,
+    View,
+    Written,
+)
+from lockgate.dialects.openai_chat import batches, errors, files, forward, models
 from lockgate.dialects.openai_chat.meter import ChatStreamMeter
 from lockgate.dialects.openai_chat.read_call import read_call
 from lockgate.dialects.openai_chat.read_reply import read_reply, read_summary
@@ -23,6 +33,10 @@ class OpenAIChat:
     """The dialect as one object; what each method promises is said in ``Dialect``."""
 
     name = "openai_chat"
+    batch_reader: BatchReader | None = None
+    batch_writer: BatchWriter | None = batches.Batches()
+    file_reader: FileReader | None = None
+    file_writer: FileWriter | None = files.Files()
 
     def read_call(self, body: bytes) -> Call:
         return read_call(body)

@@ -129,7 +129,13 @@ MESSAGE = Tagged(
         ),
         "tool": Shape(
             "ChatCompletionToolMessageParam",
-            {"role": _tag("tool"), "content": req(_TEXTS), "tool_call_id": req(string(min_length=1, max_length=40))},
+            {
+                "role": _tag("tool"),
+                "content": req(_TEXTS),
+                "tool_call_id": req(string(min_length=1, max_length=40)),
+                # not in the SDK's types, but older guides show it and clients still send it
+                "name": opt(_STR),
+            },
         ),
         "developer": Shape(
             "ChatCompletionDeveloperMessageParam", {"role": _tag("developer"), "content": req(_TEXTS), "name": _SPEAKER}

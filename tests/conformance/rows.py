@@ -1,0 +1,9 @@
+"""Every row of the conformance matrix, in the order of the page."""
+
+from __future__ import annotations
+
+from tests.conformance import rows_fields
+from tests.conformance.table import SECTIONS, Row
+
+_ALL = (*rows_fields.ROWS,)
+ROWS: tuple[Row, ...] = tuple(row for section in SECTIONS for row in _ALL if row.section == section)
