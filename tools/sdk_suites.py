@@ -32,7 +32,6 @@ from tools.sdk_mock import HeaderFront, MockUpstream
 
 START_S = 30
 RUN_S = 1200
-SHOWN = 12
 
 Verdict: TypeAlias = Literal["passed", "needs no answer", "skipped", "no such route", "suite or mock", "Lockgate"]
 VERDICTS: dict[Verdict, str] = {
@@ -51,25 +50,15 @@ _NOT_NEEDED = re.compile(
 )
 
 
-class Suite(msgspec.Struct, frozen=True, kw_only=True):
-    """What to run of an SDK's tests, below ``tests/api_resources``; what a version does not have is left out."""
-
-    provider: str
-    base_path: str
-    tests: tuple[str, ...]
-
-
 SUITES = {
-    "anthropic": Suite(
-        provider="anthropic",
-        base_path="",
-        tests=(
-            "test_messages.py", "test_models.py", "test_files.py", "messages", "beta/test_messages.py",
-            "beta/test_models.py", "beta/test_files.py", "beta/messages", "beta/test_output_format_conversion.py",
-        ),
+    "anthropic": (
+        "test_messages.py", "test_models.py", "test_files.py", "messages", "beta/test_messages.py",
+        "beta/test_models.py", "beta/test_files.py", "beta/messages", "beta/test_output_format_conversion.py",
     ),
-    "openai": Suite(provider="openai", base_path="/v1", tests=("chat",)),
+    "openai": ("chat",),
 }  # fmt: skip
+"""What is run of each SDK's tests, below ``tests/api_resources``; what a version does not have is left out."""
+BASE_PATHS = {"anthropic": "", "openai": "/v1"}
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -118,8 +107,8 @@ def report(gateway: Mapping[str, Outcome], mock: Mapping[str, Outcome], refused:
     for name, found in sorted(verdicts.items()):
         if found not in ("passed", "needs no answer"):
             reasons.setdefault((found, short(gateway[name].reason)), []).append(name)
-    for (found, reason), names in sorted(reasons.items()):
-        lines += [f"{len(names):5}  {found}: {reason}", f"       such as {names[0]}"]
+    for (kind, reason), names in sorted(reasons.items()):
+        lines += [f"{len(names):5}  {kind}: {reason}", f"       such as {names[0]}"]
     return lines
 
 
@@ -149,9 +138,9 @@ def environment_of(checkout: Path, folder: Path) -> Path:
     return python
 
 
-def run_suite(suite: Suite, checkout: Path, python: Path, url: str, results: Path) -> dict[str, Outcome]:
+def run_suite(suite: str, checkout: Path, python: Path, url: str, results: Path) -> dict[str, Outcome]:
     """Run the tests with ``url`` as the API's address and return their outcomes."""
-    paths = [f"tests/api_resources/{name}" for name in suite.tests]
+    paths = [f"tests/api_resources/{name}" for name in SUITES[suite]]
     found = [path for path in paths if (checkout / path).exists()]
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     environment |= {"TEST_API_BASE_URL": url, "PYTHONDONTWRITEBYTECODE": "1"}
@@ -170,12 +159,12 @@ def run_suite(suite: Suite, checkout: Path, python: Path, url: str, results: Pat
 
 
 @contextmanager
-def running_gateway(suite: Suite, upstream: str, folder: Path) -> Iterator[HeaderFront]:
+def running_gateway(provider: str, upstream: str, folder: Path) -> Iterator[HeaderFront]:
     """Run ``lockgate up`` with the mock as ``@upstream``, behind a front that names key and provider."""
     key = f"suite-{secrets.token_hex(16)}"
     config = folder / "lockgate.toml"
     config.write_text(
-        f'[providers.upstream]\ntype = "{suite.provider}"\nbase_url = "{upstream}{suite.base_path}"\napi_key = "mock"\n'
+        f'[providers.upstream]\ntype = "{provider}"\nbase_url = "{upstream}{BASE_PATHS[provider]}"\napi_key = "mock"\n'
     )
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -214,9 +203,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.sdk_suites", description="Run an SDK's tests on Lockgate.")
     parser.add_argument("suite", choices=sorted(SUITES))
     parser.add_argument("checkout", type=Path, help="unpacked sources of the SDK, with their tests")
+    parser.add_argument(
+        "--provider", choices=sorted(BASE_PATHS), help="type of the provider behind; default: the SDK's"
+    )
     parser.add_argument("--venv", type=Path, help="folder of the environment; made when it is not there")
     arguments = parser.parse_args()
-    suite, checkout = SUITES[arguments.suite], arguments.checkout.resolve()
+    suite, checkout, provider = arguments.suite, arguments.checkout.resolve(), arguments.provider or arguments.suite
     python = environment_of(checkout, arguments.venv or ROOT / ".build" / "sdk-suites" / checkout.name)
     mock = MockUpstream()
     threading.Thread(target=mock.serve_forever, daemon=True).start()
@@ -224,15 +216,19 @@ def main() -> int:
         folder = Path(name)
         mock.refuses = True
         refused = run_suite(suite, checkout, python, mock.url, folder / "refused.xml")
-        mock.refuses, mock.seen = False, Counter()
+        mock.refuses = False
+        mock.seen.clear()
         direct = run_suite(suite, checkout, python, mock.url, folder / "direct.xml")
-        seen, mock.seen = mock.seen, Counter()
-        with running_gateway(suite, mock.url, folder) as front:
+        seen = Counter(mock.seen)
+        mock.seen.clear()
+        with running_gateway(provider, mock.url, folder) as front:
             through = run_suite(suite, checkout, python, front.url, folder / "gateway.xml")
-    changed = differences(seen, mock.seen)
-    lines = [f"{checkout.name}, {arguments.suite} suite", *report(through, direct, refused), ""]
-    lines += [f"{len(changed)} kinds of requests arrived otherwise than they were sent", *changed]
-    print("\n".join(lines))
+    print(f"{checkout.name}, {suite} suite, {provider} provider", *report(through, direct, refused), sep="\n")
+    if provider == suite:
+        changed = differences(seen, mock.seen)
+        print(
+            f"\n{seen.total()} requests; {len(changed)} kinds arrived otherwise than they were sent", *changed, sep="\n"
+        )
     return int(any(verdict(o, direct.get(n), refused.get(n)) == "Lockgate" for n, o in through.items()))
 
 

@@ -12,7 +12,8 @@ from lockgate.simulator.openai import shapes
 from lockgate.simulator.shapes import Shape, Tagged
 
 # Beyond the SDK's types: replayed answers carry annotations; ``stream`` stands in the two halves of the union.
-BEYOND = {"CompletionCreateParamsBase": {"stream"}, "ChatCompletionAssistantMessageParam": {"annotations"}}
+BEYOND = {
+    "ChatCompletionToolMessageParam": {"name"},  # older guides show it, and clients still send it"CompletionCreateParamsBase": {"stream"}, "ChatCompletionAssistantMessageParam": {"annotations"}}
 
 
 def all_shapes():
