@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from lockgate.core.files import StoredFile
-from lockgate.core.http import UpstreamRequest
+from lockgate.core.http import Headers, UpstreamRequest
 from lockgate.core.multipart import boundary_of
 from lockgate.dataplane.auth import Caller
 from lockgate.dataplane.exchange import MULTIPLE_CHOICES
@@ -160,6 +160,7 @@ class Files(StoredExchange):
         asked = _Asked.read(self._query()[1:])
         query = (("limit", str(_PAGE_FILES)), *asked.passed)
         files: list[StoredFile] = []
+        headers: Headers = []
         for _ in range(_MAX_PAGES):
             request = self.prepare(choice, path, query=urlencode(query).encode())
             response = await self.send(request)
@@ -167,6 +168,7 @@ class Files(StoredExchange):
                 if response.status >= MULTIPLE_CHOICES:
                     await self.relay_error(response, dialect)
                     return
+                headers = response.headers
                 page = reader.read_files(await self.read_whole(response))
             finally:
                 response.close()
@@ -175,7 +177,7 @@ class Files(StoredExchange):
                 break
             query = (("limit", str(_PAGE_FILES)), *page.next_query, *asked.passed)
         shown, has_more = asked.cut(files)
-        await self.reply(200, writer.write_files(shown, has_more=has_more), _JSON, relayed_headers(response.headers))
+        await self.reply(200, writer.write_files(shown, has_more=has_more), _JSON, relayed_headers(headers))
 
 
 class _Asked(Struct, frozen=True, kw_only=True):

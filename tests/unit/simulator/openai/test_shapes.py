@@ -13,7 +13,10 @@ from lockgate.simulator.shapes import Shape, Tagged
 
 # Beyond the SDK's types: replayed answers carry annotations; ``stream`` stands in the two halves of the union.
 BEYOND = {
-    "ChatCompletionToolMessageParam": {"name"},  # older guides show it, and clients still send it"CompletionCreateParamsBase": {"stream"}, "ChatCompletionAssistantMessageParam": {"annotations"}}
+    "CompletionCreateParamsBase": {"stream"},
+    "ChatCompletionAssistantMessageParam": {"annotations"},
+    "ChatCompletionToolMessageParam": {"name"},  # older guides show it, and clients still send it
+}
 
 
 def all_shapes():
