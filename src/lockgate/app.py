@@ -136,6 +136,7 @@ class Gateway:
             header_bytes=document.limits.header_bytes,
             header_s=document.limits.header_s,
             body_idle_s=document.limits.body_idle_s,
+            body_bytes_per_s=document.limits.body_bytes_per_s,
         )
         return plane, Server(plane, limits=limits, refuse=plane.server_error)
 
@@ -248,8 +249,8 @@ def check_config(path: Path, environment: Mapping[str, str]) -> Document:
 def _fixed_settings(document: Document) -> tuple[object, ...]:
     """What is read at the start only."""
     limits = document.limits
-    connection_limits = (limits.header_bytes, limits.header_s, limits.body_idle_s, limits.upstream_connections)
-    return (document.server, document.journal, document.simulator, connection_limits)
+    connection_limits = (limits.header_bytes, limits.header_s, limits.body_idle_s, limits.body_bytes_per_s)
+    return (document.server, document.journal, document.simulator, connection_limits, limits.upstream_connections)
 
 
 def _refuse_open_host(document: Document, host: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conformance.table import GONE, Expect, Row, carried, dropped, none, on, refused, translated, used
+from tests.conformance.table import GONE, Expect, Row, carried, dropped, gap, none, on, refused, translated, used
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": False}
 TOOL = {"name": "look", "description": "Looks.", "input_schema": SCHEMA}
@@ -229,6 +229,7 @@ _FLAG = "context-1m-2025-08-07"
 AS_HEADER = translated("`anthropic-beta`", headers={"anthropic-beta": _FLAG}, sent={"betas": GONE, "anthropic_beta": GONE})
 _DATE = "2025-01-01"
 _VERSION = translated("`anthropic-version`", headers={"anthropic-version": _DATE}, sent={"anthropic_version": GONE})
+_LOST_HEADER = "chat completions do not hand on this header, and do not name it"
 _PROFILE = {"anthropic-user-profile-id": "profile_7"}
 _PLACE = {"anthropic-workspace-id": "wrkspc_7"}
 
@@ -272,14 +273,13 @@ ANTHROPIC = (
         {"type": "create"},
         refused("thread", code="thread_unsupported_request"),
         flag="message-threads-2026-08-12",
-        chat=refused("thread"),
     ),
     Row(
         section="field",
         name="user_profile_id",
         headers=_PROFILE,
         cells=on(
-            carried("a header", headers=_PROFILE),
+            gap(carried("a header", headers=_PROFILE), _LOST_HEADER),
             carried("a header", headers=_PROFILE),
             used("a header of Anthropic's", headers=dict.fromkeys(_PROFILE, GONE)),
         ),
@@ -289,7 +289,7 @@ ANTHROPIC = (
         name="workspace_id",
         headers=_PLACE,
         cells=on(
-            carried("a header", headers=_PLACE),
+            gap(carried("a header", headers=_PLACE), _LOST_HEADER),
             carried("a header", headers=_PLACE),
             used("a header of Anthropic's", headers=dict.fromkeys(_PLACE, GONE)),
         ),

@@ -16,7 +16,7 @@ def test_the_providers_are_found_by_their_files():
 def test_every_provider_speaks_a_dialect_and_has_a_usable_address(provider):
     assert provider.dialect in load_dialects()
     assert provider.title
-    for endpoint in (provider.chat, provider.models, provider.count_tokens):
+    for endpoint in (provider.chat, provider.models, provider.count_tokens, provider.batches, provider.files):
         assert endpoint is None or endpoint.path.startswith("/")
     if provider.base_url is not None:
         origin, _ = split_base_url(provider.base_url, "test")

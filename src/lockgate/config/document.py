@@ -50,6 +50,8 @@ class LimitSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How long a client may take to send a request's head, in seconds."""
     body_idle_s: Seconds = 30.0
     """How long a client may pause while it sends a body, in seconds."""
+    body_bytes_per_s: Count = 100
+    """How slowly a body may come, in bytes a second over ``body_idle_s``."""
     connections: Count = 10_000
     """Open requests at a time; more are refused with 503."""
     upstream_connections: Count = 1024

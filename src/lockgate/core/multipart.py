@@ -16,7 +16,7 @@ from lockgate.errors import InvalidRequest
 MAX_HEAD_BYTES = 16 * 1024
 """Most bytes of the headers of one part."""
 
-_BOUNDARY = re.compile(rb""";\s*boundary=(?:"([^"]{1,70})"|([^\s";,]{1,70}))""", re.IGNORECASE)
+_BOUNDARY = re.compile(rb""";\s*boundary=(?:"([^"]{1,70})"|([^\s";,]{1,70})(?=[\s;,]|$))""", re.IGNORECASE)
 _NAME = re.compile(rb""";\s*name=(?:"((?:[^"\\]|\\.)*)"|([^\s";]+))""", re.IGNORECASE)
 _FILENAME = re.compile(rb""";\s*filename=(?:"((?:[^"\\]|\\.)*)"|([^\s";]+))""", re.IGNORECASE)
 _LONG_FILENAME = re.compile(rb""";\s*filename\*=UTF-8'[^']*'([^\s;]+)""", re.IGNORECASE)
@@ -105,7 +105,7 @@ class FormReader:
         return False
 
     def _take_head(self, events: list[FormEvent]) -> bool:
-        at = self._rest.find(b"\r\n\r\n")
+        at = 0 if self._rest.startswith(b"\r\n") else self._rest.find(b"\r\n\r\n")
         if at < 0:
             if len(self._rest) > MAX_HEAD_BYTES:
                 raise InvalidRequest("a part of the form has a head that is too large")

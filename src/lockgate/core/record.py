@@ -81,7 +81,8 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tokens: TokenCounts = TokenCounts()
     stages: Stages = Stages()
     duration_ms: float = 0.0
-    first_token_ms: float | None = None
+    first_event_ms: float | None = None
+    """From the start until the first bytes of a streamed answer went to the client."""
     bytes_in: int = 0
     bytes_out: int = 0
     dropped: tuple[str, ...] = ()

@@ -308,7 +308,11 @@ class Exchange:
     ) -> None:
         data = await self.read_whole(response)
         if self.is_byte_path:
-            self.ledger.learned(dialect.read_summary(data))
+            summary = dialect.read_summary(data)
+            self.ledger.learned(summary)
+            if summary.id is None and is_error_object(data):
+                # some servers say 200 and send an error: the bytes stay, but the record knows better
+                self.ledger.fail(dialect.read_error(response.status, data))
             out = data
         else:
             reply = dialect.read_reply(data, written.rules)

@@ -29,7 +29,7 @@ class Ledger:
         self._is_closed = False
         self.started_at = plane.clock.unix()
         self._t_start = self._now()
-        self._t_received = self._t_sent = self._t_first = self._t_done = 0.0
+        self._t_received = self._t_sent = self._t_first = self._t_done = self._t_first_event = 0.0
         self.key_id: str | None = None
         self.model_asked: str | None = None
         self.is_stream = False
@@ -69,6 +69,10 @@ class Ledger:
     def upstream_done(self) -> None:
         """The last byte of the provider's answer is there."""
         self._t_done = self._now()
+
+    def first_event(self) -> None:
+        """The first bytes of a streamed answer go to the client now."""
+        self._t_first_event = self._now()
 
     def replied(self, reply: Reply) -> None:
         """A translated whole reply was read."""
@@ -127,6 +131,7 @@ class Ledger:
             tokens=_tokens(self.usage),
             stages=self._stages(end),
             duration_ms=_ms(end - self._t_start),
+            first_event_ms=_ms(self._t_first_event - self._t_start) if self._t_first_event else None,
             bytes_in=self.bytes_in,
             bytes_out=self.bytes_out,
             dropped=self.dropped,

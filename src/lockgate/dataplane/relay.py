@@ -172,6 +172,7 @@ def _finish(reader: StreamReader) -> Sequence[Chunk]:
 
 async def _start(exchange: Exchange, response: UpstreamResponse) -> None:
     exchange.ledger.status = response.status
+    exchange.ledger.first_event()
     await exchange.client.start(response.status, exchange.stream_headers(response.headers))
 
 

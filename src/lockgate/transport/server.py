@@ -52,6 +52,8 @@ class HttpLimits(Struct, frozen=True, kw_only=True):
     header_bytes: int = 64 * 1024
     header_s: float = 10.0
     body_idle_s: float = 30.0
+    body_bytes_per_s: int = 100
+    """A body that comes more slowly than this over ``body_idle_s`` is given up."""
 
 
 class _HeadTooLargeError(Exception):
@@ -69,6 +71,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._is_in_head = True
         self._head_bytes = 0
         self._is_head_too_large = False
+        self._body_bytes = 0
+        self._window_at = 0.0
         self._received_at = 0.0
         self._head_began_at = 0.0
         self._on_lost: Callable[[], None] | None = None
@@ -104,7 +108,9 @@ class LimitedProtocol(HttpToolsProtocol):
         if self.parser is None or self.transport.is_closing():
             return
         self._received_at = self.loop.time()
-        if self._is_in_head:
+        if not self._is_in_head:
+            self._body_bytes += len(data)
+        else:
             self._head_bytes += len(data)
             if _UPGRADE.search(data):
                 data = _without_upgrade(data)
@@ -118,6 +124,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.headers = []
         self._is_receiving = self._is_in_head = True
         self._head_began_at = self._received_at
+        self._body_bytes = 0
 
     def on_headers_complete(self) -> None:
         """Start the app on a request whose head is complete; uvicorn's own does this and much that we do not need."""
@@ -203,11 +210,26 @@ class LimitedProtocol(HttpToolsProtocol):
             else:
                 self.transport.close()
             return
-        is_in_body = self._is_receiving and not self._is_in_head and not self.flow.read_paused
-        if is_in_body and now - self._received_at >= limits.body_idle_s:
+        if self._is_receiving and not self._is_in_head and self._is_body_too_slow(now):
             self.transport.abort()
             return
         self._guard = self.loop.call_later(max(0.5, min(limits.header_s, limits.body_idle_s) / 4), self._check_time)
+
+    def _is_body_too_slow(self, now: float) -> bool:
+        """Tell whether a body pauses for too long or trickles; while we do not read, the client is not to blame."""
+        limits = self._limits
+        if self.flow.read_paused:
+            self._received_at = self._window_at = now
+            self._body_bytes = 0
+            return False
+        if now - self._received_at >= limits.body_idle_s:
+            return True
+        waited_s = now - max(self._window_at, self._head_began_at)
+        if waited_s < limits.body_idle_s:
+            return False
+        is_slow = self._body_bytes < limits.body_bytes_per_s * waited_s
+        self._window_at, self._body_bytes = now, 0
+        return is_slow
 
 
 class Server:

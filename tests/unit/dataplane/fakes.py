@@ -13,6 +13,7 @@ from lockgate.core.http import UpstreamRequest
 from lockgate.core.record import Record
 from lockgate.core.secret import Secret
 from lockgate.dataplane.app import DataPlane
+from lockgate.errors import Malformed
 from lockgate.plan.compile import Sources, compile_snapshot
 from lockgate.plan.keys import digest_of
 from lockgate.plan.snapshot import GatewayKey
@@ -67,7 +68,10 @@ class FakeResponse:
         parts = []
         while part := await self.next_chunk():
             parts.append(part)
-        return b"".join(parts)
+        data = b"".join(parts)
+        if len(data) > limit_bytes:
+            raise Malformed("the answer is larger than the limit")
+        return data
 
     def close(self):
         self.is_closed = True
@@ -184,7 +188,8 @@ class World:
     async def _call(self, path, body, method, key, leave, query, headers):
         answer = Answer()
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        pairs = [(b"content-type", b"application/json"), (b"content-length", str(len(data)).encode())]
+        kind = headers.pop("content_type", "application/json")
+        pairs = [(b"content-type", kind.encode()), (b"content-length", str(len(data)).encode())]
         if key:
             pairs.append((b"x-portkey-api-key", key.encode()))
         pairs += [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]

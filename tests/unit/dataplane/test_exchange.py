@@ -397,6 +397,20 @@ def test_a_compressed_answer_is_read(world):
     assert "content-encoding" not in native.headers
 
 
+def test_an_answer_over_the_limit_is_malformed():
+    world = World('[providers.anthropic]\ntype="anthropic"\napi_key="k"\n[limits]\nreply_bytes = 100\n')
+    world.upstream.will(answer_of(MESSAGE))
+    assert world.call("/v1/messages", ASK).status == 502
+    assert world.record.error == "upstream_malformed"
+
+
+def test_an_error_in_a_200_keeps_its_bytes_but_not_its_record(world):
+    world.upstream.will(answer_of({"error": {"message": "No.", "type": "server_error"}}))
+    answer = world.call("/v1/chat/completions", ASK_OPENAI)
+    assert (answer.status, answer.json()) == (200, {"error": {"message": "No.", "type": "server_error"}})
+    assert (world.record.error, world.record.error_origin) == ("upstream_rejected", "provider")
+
+
 def test_a_bug_is_a_500_that_says_nothing(world):
     world.upstream.will(ZeroDivisionError("secret detail"))
     answer = world.call("/v1/messages", ASK)

@@ -86,6 +86,7 @@ def test_the_byte_path_relays_the_same_bytes_however_they_come(points):
     assert (record.status, record.stop_reason, record.tokens.input, record.tokens.output) == (200, "end_turn", 3, 4)
     assert record.error is None
     assert record.bytes_out == len(WHOLE)
+    assert 0 < record.first_event_ms <= record.duration_ms
 
 
 @settings(deadline=None)

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from lockgate.core.record import SCHEMA_VERSION, Record
 from lockgate.errors import ConfigError
+from lockgate.telemetry import journal as journal_module
 from lockgate.telemetry.journal import Journal, read_journal, read_line, write_line
 
 
@@ -78,6 +80,18 @@ def test_a_killed_process_loses_nothing(tmp_path):
     )
     assert done.returncode == -9
     assert len(list(read_journal(tmp_path))) == 50
+
+
+@pytest.mark.parametrize("policy, is_synced", [("1s", True), ("each", True), ("off", False)])
+def test_records_are_forced_to_disk_as_the_policy_says(tmp_path, monkeypatch, policy, is_synced):
+    synced = threading.Event()
+    real = os.fsync
+    monkeypatch.setattr(journal_module, "_FSYNC_PERIOD_S", 0.01)
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.set(), real(fd)))
+    journal = Journal(tmp_path, fsync=policy, segment_bytes=10_000)
+    journal.write(record(1))
+    assert synced.wait(5 if is_synced else 0.2) is is_synced
+    journal.close()
 
 
 def test_a_full_disk_is_counted_and_never_raises(tmp_path, monkeypatch):

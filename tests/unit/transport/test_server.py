@@ -5,7 +5,7 @@ import pytest
 from lockgate.errors import ConfigError
 from lockgate.transport.server import HttpLimits, Server, bind
 
-LIMITS = HttpLimits(header_bytes=2000, header_s=0.4, body_idle_s=0.4)
+LIMITS = HttpLimits(header_bytes=2000, header_s=0.4, body_idle_s=0.4, body_bytes_per_s=20)
 
 
 def refuse(status, message):
@@ -107,12 +107,23 @@ def test_a_body_that_stops_coming_is_dropped():
     assert run(scenario) == b""
 
 
+def test_a_body_that_trickles_is_dropped():
+    async def scenario(app, server, port):
+        head = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000\r\nconnection: close\r\n\r\n"
+        try:
+            return await talk(port, head, *[b"x"] * 15, pause=0.1)
+        except ConnectionError:
+            return b""  # dropped while the client was still writing
+
+    assert run(scenario) == b""
+
+
 def test_a_body_that_keeps_coming_is_served():
     async def scenario(app, server, port):
-        head = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\nconnection: close\r\n\r\n"
-        return await talk(port, head, *[b"x"] * 10, pause=0.1)
+        head = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 40\r\nconnection: close\r\n\r\n"
+        return await talk(port, head, *[b"xxxxx"] * 8, pause=0.1)
 
-    assert run(scenario).endswith(b"xxxxxxxxxx\r\n0\r\n\r\n")
+    assert run(scenario).endswith(b"x" * 40 + b"\r\n0\r\n\r\n")
 
 
 def test_an_answer_may_take_longer_than_a_head():
