@@ -87,7 +87,12 @@ def test_records_are_forced_to_disk_as_the_policy_says(tmp_path, monkeypatch, po
     synced = threading.Event()
     real = os.fsync
     monkeypatch.setattr(journal_module, "_FSYNC_PERIOD_S", 0.01)
-    monkeypatch.setattr(os, "fsync", lambda fd: (synced.set(), real(fd)))
+
+    def fsync(fd):
+        synced.set()
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", fsync)
     journal = Journal(tmp_path, fsync=policy, segment_bytes=10_000)
     journal.write(record(1))
     assert synced.wait(5 if is_synced else 0.2) is is_synced
