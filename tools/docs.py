@@ -1,6 +1,6 @@
 """Writes the pages of docs/reference that come from code: python -m tools.docs [--check]
 
-Each page is a function of what exists: errors, settings, models, providers, commands. Nobody edits those pages by hand.
+Each page is a function of what exists: errors, settings, models, providers, commands, conformance tests. Nobody edits those pages by hand.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from tools.docs_cli import cli_page
 from tools.docs_config import configuration_page
+from tools.docs_conformance import conformance_page, untested
 from tools.docs_errors import errors_page
 from tools.docs_models import models_page
 from tools.docs_providers import providers_page
@@ -18,6 +19,7 @@ from tools.files import ROOT
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "configuration.md": configuration_page,
+    "conformance.md": conformance_page,
     "errors.md": errors_page,
     "models.md": models_page,
     "providers.md": providers_page,
@@ -46,7 +48,10 @@ def main() -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
             print(f"wrote docs/reference/{name}")
-    return 1 if is_check and stale else 0
+    red = untested()
+    for line in red:
+        print(line)
+    return 1 if is_check and (stale or red) else 0
 
 
 if __name__ == "__main__":

@@ -50,7 +50,13 @@ def auth_text(provider: Provider) -> str:
 def section(provider: Provider) -> str:
     """Return the section of one provider: what its file says, and its operations."""
     module = importlib.import_module(f"lockgate.providers.{provider.name.replace('-', '_')}")
-    operations = {"chat": provider.chat, "list of models": provider.models, "count tokens": provider.count_tokens}
+    operations = {
+        "chat": provider.chat,
+        "list of models": provider.models,
+        "count tokens": provider.count_tokens,
+        "batches": provider.batches,
+        "files": provider.files,
+    }
     about = markdown(inspect.getdoc(module) or "")
     lines = [f"\n## {provider.title}\n\n{about}\n\n| operation | upstream path |\n|---|---|\n"]
     lines += [f"| {name} | `{cell(endpoint.path)}` |\n" for name, endpoint in operations.items() if endpoint]

@@ -33,16 +33,16 @@ from tools.sdk_mock import HeaderFront, MockUpstream
 START_S = 30
 RUN_S = 1200
 
-Verdict: TypeAlias = Literal["passed", "needs no answer", "skipped", "no such route", "suite or mock", "Lockgate"]
+Verdict: TypeAlias = Literal["passed", "needs no answer", "skipped", "not offered", "suite or mock", "Lockgate"]
 VERDICTS: dict[Verdict, str] = {
     "passed": "passed, with an answer that came through Lockgate",
     "needs no answer": "passed, but also when every request is refused: shows nothing",
     "skipped": "skipped by the suite",
-    "no such route": "failed: a route that Lockgate does not have",
+    "not offered": "failed: Lockgate says that it does not have this, at all or for this provider",
     "suite or mock": "failed: fails against the mock alone as well",
     "Lockgate": "failed: passes against the mock, not through Lockgate",
 }
-_NO_ROUTE = re.compile(r"There is no route|/\S+ takes [A-Z, ]+, not [A-Z]+")
+_NOT_OFFERED = re.compile(r"There is no route|/\S+ takes [A-Z, ]+, not [A-Z]+|not supported (?:by|for) ")
 _IDS = re.compile(r"\b(?:req|rec|msg)_[\w-]+|\b[0-9a-f]{16,}\b|0x[0-9a-f]+")
 # of the suites' development groups: checkers and clouds that these tests do not use
 _NOT_NEEDED = re.compile(
@@ -87,8 +87,8 @@ def verdict(gateway: Outcome, mock: Outcome | None, refused: Outcome | None) -> 
         return "skipped"
     if gateway.state == "passed":
         return "needs no answer" if refused is not None and refused.state == "passed" else "passed"
-    if _NO_ROUTE.search(gateway.reason):
-        return "no such route"
+    if _NOT_OFFERED.search(gateway.reason):
+        return "not offered"
     return "suite or mock" if mock is not None and mock.state == "failed" else "Lockgate"
 
 

@@ -82,6 +82,7 @@ class Gateway:
         self._trusted = trusted_set(self._document.server.trusted_custom_hosts)
         self._simulator_url: str | None = None
         self._stop = asyncio.Event()
+        self._stop_now = asyncio.Event()
         self._reload_now = asyncio.Event()
         host = options.host or self._document.server.host
         port = options.port if options.port is not None else self._document.server.port
@@ -104,11 +105,28 @@ class Gateway:
             on_start(self._describe(listener, plane.snapshot, new_key))
             await self._stop.wait()
             plane.is_draining = True
-            return await server.drain(self._document.server.drain_s)
+            return await self._drain(plane, server)
 
     def stop(self) -> None:
-        """End in order; ``run`` returns when everything is done."""
+        """End in order, at the second call at once; ``run`` returns when everything is done."""
+        if self._stop.is_set():
+            self._stop_now.set()
         self._stop.set()
+
+    async def _drain(self, plane: DataPlane, server: Server) -> int:
+        """Let running requests finish, until the deadline or until somebody asks again."""
+        limit_s = self._document.server.drain_s
+        if plane.running:
+            _log.info("stopping: %d requests still run (at most %g s); ask again to end now", plane.running, limit_s)
+        loop = asyncio.get_running_loop()
+        drain = loop.create_task(server.drain(limit_s), name="drain")
+        hurry = loop.create_task(self._stop_now.wait(), name="stop-now")
+        await asyncio.wait((drain, hurry), return_when=asyncio.FIRST_COMPLETED)
+        hurry.cancel()
+        if not drain.done():
+            drain.cancel()
+            return await server.drain(0)
+        return await drain
 
     # ---- building
 
@@ -154,7 +172,10 @@ class Gateway:
             simulator_url=self._simulator_url,
         )
         reader = SecretReader(self._options.environment, self._file.path.parent)
-        snapshot = compile_snapshot(document, sources, reader, self._version)
+        try:
+            snapshot = compile_snapshot(document, sources, reader, self._version)
+        except ConfigError as error:
+            raise self._file.locate(error) from None
         return msgspec.structs.replace(snapshot, trusted_hosts=self._trusted)
 
     def _first_key(self) -> str | None:
@@ -242,7 +263,10 @@ def check_config(path: Path, environment: Mapping[str, str]) -> Document:
     document = file.read()
     _refuse_open_host(document, document.server.host)
     sources = Sources(environment=environment, providers=load_providers())
-    compile_snapshot(document, sources, SecretReader(environment, path.parent), 1)
+    try:
+        compile_snapshot(document, sources, SecretReader(environment, path.parent), 1)
+    except ConfigError as error:
+        raise file.locate(error) from None
     return document
 
 
@@ -250,7 +274,8 @@ def _fixed_settings(document: Document) -> tuple[object, ...]:
     """What is read at the start only."""
     limits = document.limits
     connection_limits = (limits.header_bytes, limits.header_s, limits.body_idle_s, limits.body_bytes_per_s)
-    return (document.server, document.journal, document.simulator, connection_limits, limits.upstream_connections)
+    server = msgspec.structs.replace(document.server, public_url=None, trust_forwarded=False)
+    return (server, document.journal, document.simulator, connection_limits, limits.upstream_connections)
 
 
 def _refuse_open_host(document: Document, host: str) -> None:

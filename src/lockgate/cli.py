@@ -124,7 +124,22 @@ def check(config: Annotated[Path, typer.Argument(help="The configuration file.")
         document = check_config(config, os.environ)
     except ConfigError as error:
         _give_up(error)
-    typer.echo(f"{config} is right: {len(document.providers)} providers, {len(document.keys)} keys.")
+    typer.echo(f"{config} is right; providers: {len(document.providers)}, keys: {len(document.keys)}.")
+
+
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"lockgate {lockgate.__version__}")
+        raise typer.Exit
+
+
+@cli.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """A self-hosted AI gateway with Claude at its heart."""
 
 
 @cli.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.conformance.rows_fields import CHAT_ONLY, FUNCTION, TOOL
-from tests.conformance.table import Expect, Row, carried, dropped, none, on, refused, translated
+from tests.conformance.table import Expect, Row, carried, dropped, gap, none, on, refused, translated
 
 PIXEL = "iVBORw0KGgo="
 PDF = "JVBERi0xLjQK"
@@ -40,6 +40,16 @@ def by_tool(name: str, block: dict, adapter: Expect) -> Row:
         chat={"messages": messages, "tools": [FUNCTION]},
         cells=on(carried(holds=(result,)), carried(holds=(result,)), adapter),
     )
+
+
+def _turn(block: dict) -> dict:
+    blocks = [block, {"type": "text", "text": "so"}]
+    turns = (
+        {"role": "user", "content": "go"},
+        {"role": "assistant", "content": blocks},
+        {"role": "user", "content": "on"},
+    )
+    return {"messages": list(turns)}
 
 
 def by_assistant(name: str, block: dict, adapter: Expect, *, further: tuple[dict, ...] = ()) -> Row:
@@ -91,7 +101,13 @@ def shown(url: str) -> Expect:
     return translated("`image_url`", holds=({"type": "image_url", "image_url": {"url": url}},))
 
 
-_PAGE = {"type": "web_search_result", "url": "https://a.example", "title": "A", "encrypted_content": "zz", "page_age": None}
+_PAGE = {
+    "type": "web_search_result",
+    "url": "https://a.example",
+    "title": "A",
+    "encrypted_content": "zz",
+    "page_age": None,
+}
 _TEXT_SOURCE = {"type": "text", "media_type": "text/plain", "data": "plain words"}
 _BLOCK_SOURCE = {"type": "content", "content": [{"type": "text", "text": "inner words"}]}
 _LINKED = "Web pages found: A (https://a.example)"
@@ -103,7 +119,11 @@ USERS = (
         {"type": "text", "text": "marked", "cache_control": MARK},
         dropped("cache_control", holds=("marked",)),
     ),
-    by_user("image base64", picture({"type": "base64", "media_type": "image/png", "data": PIXEL}), shown(f"data:image/png;base64,{PIXEL}")),
+    by_user(
+        "image base64",
+        picture({"type": "base64", "media_type": "image/png", "data": PIXEL}),
+        shown(f"data:image/png;base64,{PIXEL}"),
+    ),
     by_user("image url", picture({"type": "url", "url": "https://a.example/b.png"}), shown("https://a.example/b.png")),
     by_user("image file", picture({"type": "file", "file_id": "file_1"}), refused("messages[0].content[1].source")),
     by_user(
@@ -132,7 +152,18 @@ USERS = (
         {"type": "container_upload", "file_id": "file_1"},
         dropped("messages.container_upload"),
     ),
-    by_tool("tool_result", {"type": "text", "text": "result words"}, translated("a tool message", sent={"messages[2].role": "tool", "messages[2].tool_call_id": "toolu_1", "messages[2].content": "see\nresult words"})),
+    by_tool(
+        "tool_result",
+        {"type": "text", "text": "result words"},
+        translated(
+            "a tool message",
+            sent={
+                "messages[2].role": "tool",
+                "messages[2].tool_call_id": "toolu_1",
+                "messages[2].content": "see\nresult words",
+            },
+        ),
+    ),
     by_tool(
         "tool_result with image",
         picture({"type": "base64", "media_type": "image/png", "data": PIXEL}),
@@ -142,7 +173,11 @@ USERS = (
             sent={"messages[2].content": "see\n[image 1]"},
         ),
     ),
-    by_tool("tool_result with document", paper(_TEXT_SOURCE), translated("text", sent={"messages[2].content": "see\nplain words"})),
+    by_tool(
+        "tool_result with document",
+        paper(_TEXT_SOURCE),
+        translated("text", sent={"messages[2].content": "see\nplain words"}),
+    ),
     by_tool(
         "tool_result with search_result",
         SEARCH,
@@ -160,14 +195,29 @@ USERS = (
     ),
 )
 
+_UNSIGNED = Expect(
+    verdict="dropped",
+    note="Claude takes only what it signed",
+    holds=({"role": "assistant", "content": [{"type": "text", "text": "so"}]},),
+    adjusted=("messages.content.thinking",),
+)
 _SUM = "what was said before"
 
 ASSISTANTS = (
-    by_assistant(
-        "thinking", {"type": "thinking", "thinking": "hm", "signature": "c2ln"}, dropped("messages.thinking")
-    ),
+    by_assistant("thinking", {"type": "thinking", "thinking": "hm", "signature": "c2ln"}, dropped("messages.thinking")),
     by_assistant(
         "thinking without text", {"type": "thinking", "thinking": "", "signature": "c2ln"}, dropped("messages.thinking")
+    ),
+    Row(
+        section="block",
+        name="thinking without a signature",
+        messages=_turn({"type": "thinking", "thinking": "hm"}),
+        chat=_turn({"type": "thinking", "thinking": "hm"}),
+        cells=on(
+            _UNSIGNED,
+            _UNSIGNED,
+            dropped("messages.thinking", holds=("so",)),
+        ),
     ),
     by_assistant("redacted_thinking", {"type": "redacted_thinking", "data": "b3Bh"}, dropped("messages.thinking")),
     by_assistant(
@@ -183,7 +233,10 @@ ASSISTANTS = (
         {**USE, "name": "left_click", "toolset_name": "computer"},
         translated("`tool_calls`", sent={"messages[1].tool_calls[0].function.name": "left_click"}),
     ),
-    left_out("server_tool_use", {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "q"}}),
+    left_out(
+        "server_tool_use",
+        {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "q"}},
+    ),
     by_assistant(
         "web_search_tool_result",
         {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": [_PAGE]},
@@ -194,12 +247,18 @@ ASSISTANTS = (
         {
             "type": "web_fetch_tool_result",
             "tool_use_id": "srvtoolu_1",
-            "content": {"type": "web_fetch_result", "url": "https://a.example", "content": paper(_TEXT_SOURCE, title="A")},
+            "content": {
+                "type": "web_fetch_result",
+                "url": "https://a.example",
+                "content": paper(_TEXT_SOURCE, title="A"),
+            },
         },
         translated("titles and URLs", sent={"messages[1].content": f"\n{_LINKED}\nso"}),
     ),
     *(
-        left_out(kind, {"type": kind, "tool_use_id": "srvtoolu_1", "content": {"type": f"{kind[:-12]}_result", "x": ["é"]}})
+        left_out(
+            kind, {"type": kind, "tool_use_id": "srvtoolu_1", "content": {"type": f"{kind[:-12]}_result", "x": ["é"]}}
+        )
         for kind in (
             "advisor_tool_result",
             "bash_code_execution_tool_result",
@@ -208,15 +267,25 @@ ASSISTANTS = (
             "tool_search_tool_result",
         )
     ),
-    left_out("mcp_tool_use", {"type": "mcp_tool_use", "id": "mcptoolu_1", "name": "x", "server_name": "docs", "input": {"a": 1}}),
+    left_out(
+        "mcp_tool_use",
+        {"type": "mcp_tool_use", "id": "mcptoolu_1", "name": "x", "server_name": "docs", "input": {"a": 1}},
+    ),
     left_out(
         "mcp_tool_result",
-        {"type": "mcp_tool_result", "tool_use_id": "mcptoolu_1", "is_error": False, "content": [{"type": "text", "text": "r"}]},
+        {
+            "type": "mcp_tool_result",
+            "tool_use_id": "mcptoolu_1",
+            "is_error": False,
+            "content": [{"type": "text", "text": "r"}],
+        },
     ),
     left_out("mcp_tool_listing", {"type": "mcp_tool_listing", "mcp_server_name": "docs", "tools": [{"name": "x"}]}),
     left_out("fallback", {"type": "fallback", "from": {"model": "claude-opus-5"}, "to": {"model": "claude-haiku-4-5"}}),
     by_assistant(
-        "compaction", {"type": "compaction", "content": _SUM}, translated("its text", sent={"messages[1].content": f"{_SUM}so"})
+        "compaction",
+        {"type": "compaction", "content": _SUM},
+        translated("its text", sent={"messages[1].content": f"{_SUM}so"}),
     ),
     by_assistant(
         "compaction, signed",
@@ -225,6 +294,7 @@ ASSISTANTS = (
     ),
 )
 
+_UNNAMED = "left out without being named"
 _ADDED = {"type": "tool_addition", "tool": {"type": "tool_reference", "tool_name": "look"}}
 _REMOVED = {"type": "tool_removal", "tool": {"type": "tool_reference", "tool_name": "look"}}
 
@@ -233,10 +303,20 @@ SYSTEMS = (
         "text in a system message",
         {"type": "text", "text": "Now be brief."},
         carried("at its place", sent={"messages[1]": {"role": "system", "content": "Now be brief."}}),
-        translated("`system`", sent={"system[0].text": "Now be brief."}),
+        translated("`system`", sent={"system[0].text": "Now be brief."}, adjusted=("messages.system",)),
     ),
-    by_system("tool_addition", _ADDED, dropped("messages.tool_addition"), refused("messages[1].content[0].type")),
-    by_system("tool_removal", _REMOVED, dropped("messages.tool_removal"), refused("messages[1].content[0].type")),
+    by_system(
+        "tool_addition",
+        _ADDED,
+        gap(dropped("messages.tool_addition"), _UNNAMED),
+        refused("messages[1].content[0].type"),
+    ),
+    by_system(
+        "tool_removal",
+        _REMOVED,
+        gap(dropped("messages.tool_removal"), _UNNAMED),
+        refused("messages[1].content[0].type"),
+    ),
     Row(
         section="block",
         name="output_config of a system message",
@@ -247,7 +327,9 @@ SYSTEMS = (
             ]
         },
         cells=on(
-            none("chat hoists system messages"), carried(), dropped("messages.output_config"),
+            none("chat hoists system messages"),
+            carried(),
+            dropped("messages.output_config"),
         ),
     ),
     Row(
@@ -274,11 +356,13 @@ def chat_messages(name: str, messages: list, expect: Expect, **further) -> Row:
 
 def part(name: str, value: object, expect: Expect, **further) -> Row:
     """A part of a user's message."""
-    return chat_messages(name, [{"role": "user", "content": [{"type": "text", "text": "see"}, value]}], expect, **further)
+    return chat_messages(
+        name, [{"role": "user", "content": [{"type": "text", "text": "see"}, value]}], expect, **further
+    )
 
 
 def image(name: str, url: str, *expected: object) -> Row:
-    return part(name, {"type": "image_url", "image_url": {"url": url, "detail": "high"}}, translated(holds=expected))
+    return part(name, {"type": "image_url", "image_url": {"url": url}}, translated(holds=expected))
 
 
 def file(name: str, value: dict, *expected: object, **further) -> Row:
@@ -293,28 +377,46 @@ PARTS = (
     chat_messages(
         "role system",
         [{"role": "user", "content": "go"}, {"role": "system", "content": "Be brief."}],
-        translated("`system`", sent={"system": [{"type": "text", "text": "Be brief."}]}),
+        translated("`system`", sent={"system": [{"type": "text", "text": "Be brief."}]}, adjusted=("messages.system",)),
     ),
     chat_messages(
         "role developer",
-        [{"role": "developer", "content": [{"type": "text", "text": "Be brief.", "cache_control": MARK}]}, {"role": "user", "content": "go"}],
+        [
+            {"role": "developer", "content": [{"type": "text", "text": "Be brief.", "cache_control": MARK}]},
+            {"role": "user", "content": "go"},
+        ],
         translated("`system`", sent={"system": [{"type": "text", "text": "Be brief.", "cache_control": MARK}]}),
     ),
     chat_messages(
         "role user",
-        [{"role": "user", "content": "one", "name": "ann"}, {"role": "user", "content": "two"}],
-        Expect(
-            verdict="translated",
-            note="merged; `name` named",
-            holds=([{"type": "text", "text": "one"}, {"type": "text", "text": "two"}],),
-        ),
+        [{"role": "user", "content": "one"}, {"role": "user", "content": "two"}],
+        carried("merged", holds=([{"type": "text", "text": "one"}, {"type": "text", "text": "two"}],)),
+    ),
+    chat_messages(
+        "name of a message",
+        [{"role": "user", "content": "one", "name": "ann"}],
+        gap(dropped("messages.name", holds=("one",)), _UNNAMED),
+    ),
+    part(
+        "detail of an image",
+        {"type": "image_url", "image_url": {"url": "https://a.example/b.png", "detail": "high"}},
+        gap(dropped("messages.image_url.detail"), _UNNAMED),
     ),
     chat_messages(
         "role assistant",
-        [{"role": "user", "content": "go"}, {"role": "assistant", "content": "once"}, {"role": "user", "content": "on"}],
+        [
+            {"role": "user", "content": "go"},
+            {"role": "assistant", "content": "once"},
+            {"role": "user", "content": "on"},
+        ],
         carried(sent={"messages[1].role": "assistant"}, holds=("once",)),
     ),
-    chat_messages("tool_calls", [*_ASKED, {"role": "tool", "tool_call_id": "call_1", "content": "hot"}], translated("`tool_use`", sent={"messages[1].content": [_CALLED]}), tools=[FUNCTION]),
+    chat_messages(
+        "tool_calls",
+        [*_ASKED, {"role": "tool", "tool_call_id": "call_1", "content": "hot"}],
+        translated("`tool_use`", sent={"messages[1].content": [_CALLED]}),
+        tools=[FUNCTION],
+    ),
     chat_messages(
         "role tool",
         [*_ASKED, {"role": "tool", "tool_call_id": "call_1", "content": "hot ☂", "cache_control": MARK}],
@@ -350,36 +452,72 @@ PARTS = (
             {"role": "assistant", "content": None, "function_call": {"name": "look", "arguments": "{}"}},
             {"role": "function", "name": "look", "content": "hot"},
         ],
-        translated("`tool_result`", sent={"messages[1].content[0].name": "look", "messages[2].content[0].type": "tool_result"}, holds=("hot",)),
+        translated(
+            "`tool_result`",
+            sent={"messages[1].content[0].name": "look", "messages[2].content[0].type": "tool_result"},
+            holds=("hot",),
+        ),
         tools=[FUNCTION],
     ),
     chat_messages("a role of tomorrow", [{"role": "robot", "content": "x"}], refused("messages[0].role")),
     chat_messages(
         "reasoning_content",
-        [{"role": "user", "content": "go"}, {"role": "assistant", "content": "so", "reasoning_content": "hm"}, {"role": "user", "content": "on"}],
-        dropped("messages.thinking", note="unsigned", holds=("so",)),
+        [
+            {"role": "user", "content": "go"},
+            {"role": "assistant", "content": "so", "reasoning_content": "hm"},
+            {"role": "user", "content": "on"},
+        ],
+        gap(dropped("messages.reasoning_content", holds=("so",)), _UNNAMED),
     ),
     chat_messages(
         "thinking_blocks",
         [
             {"role": "user", "content": "go"},
-            {"role": "assistant", "content": "so", "thinking_blocks": [{"type": "thinking", "thinking": "hm", "signature": "c2ln"}]},
+            {
+                "role": "assistant",
+                "content": "so",
+                "thinking_blocks": [{"type": "thinking", "thinking": "hm", "signature": "c2ln"}],
+            },
             {"role": "user", "content": "on"},
         ],
         carried(holds=({"type": "thinking", "thinking": "hm", "signature": "c2ln"},)),
     ),
-    part("text", {"type": "text", "text": "a ☂", "cache_control": MARK}, carried(holds=({"type": "text", "text": "a ☂", "cache_control": MARK},))),
+    part(
+        "text",
+        {"type": "text", "text": "a ☂", "cache_control": MARK},
+        carried(holds=({"type": "text", "text": "a ☂", "cache_control": MARK},)),
+    ),
     chat_messages(
         "refusal",
-        [{"role": "user", "content": "go"}, {"role": "assistant", "content": [{"type": "refusal", "refusal": "no ☂"}]}, {"role": "user", "content": "on"}],
+        [
+            {"role": "user", "content": "go"},
+            {"role": "assistant", "content": [{"type": "refusal", "refusal": "no ☂"}]},
+            {"role": "user", "content": "on"},
+        ],
         translated("text", holds=({"type": "text", "text": "no ☂"},)),
     ),
-    image("image_url data URI", f"data:image/jpg;base64,{PIXEL}", picture({"type": "base64", "media_type": "image/jpeg", "data": PIXEL})),
+    image(
+        "image_url data URI",
+        f"data:image/jpg;base64,{PIXEL}",
+        picture({"type": "base64", "media_type": "image/jpeg", "data": PIXEL}),
+    ),
     image("image_url URL", "https://a.example/b.png", picture({"type": "url", "url": "https://a.example/b.png"})),
-    image("image_url PDF", f"data:application/pdf;base64,{PDF}", paper({"type": "base64", "media_type": "application/pdf", "data": PDF})),
-    part("image_url malformed", {"type": "image_url", "image_url": {"url": "ftp://a"}}, refused("messages[0].content[1].image_url.url")),
+    image(
+        "image_url PDF",
+        f"data:application/pdf;base64,{PDF}",
+        paper({"type": "base64", "media_type": "application/pdf", "data": PDF}),
+    ),
+    part(
+        "image_url malformed",
+        {"type": "image_url", "image_url": {"url": "ftp://a"}},
+        refused("messages[0].content[1].image_url.url"),
+    ),
     file("file file_id", {"file_id": "file_1"}, paper({"type": "file", "file_id": "file_1"})),
-    file("file file_id image", {"file_id": "file_1", "mime_type": "image/png"}, picture({"type": "file", "file_id": "file_1"})),
+    file(
+        "file file_id image",
+        {"file_id": "file_1", "mime_type": "image/png"},
+        picture({"type": "file", "file_id": "file_1"}),
+    ),
     file(
         "file file_id for the container",
         {"file_id": "file_1", "mime_type": "application/zip"},
@@ -391,10 +529,26 @@ PARTS = (
         {"file_data": PDF, "mime_type": "application/pdf", "filename": "a.pdf"},
         paper({"type": "base64", "media_type": "application/pdf", "data": PDF}, title="a.pdf"),
     ),
-    file("file file_data text", {"file_data": "plain ☂", "mime_type": "text/plain"}, paper({"type": "text", "media_type": "text/plain", "data": "plain ☂"})),
-    file("file file_url", {"file_url": "https://a.example/b.pdf"}, paper({"type": "url", "url": "https://a.example/b.pdf"})),
-    part("input_audio", {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}}, refused("messages[0].content[1].type")),
-    part("video_url", {"type": "video_url", "video_url": {"url": "https://a.example/v"}}, refused("messages[0].content[1].type")),
+    file(
+        "file file_data text",
+        {"file_data": "plain ☂", "mime_type": "text/plain"},
+        paper({"type": "text", "media_type": "text/plain", "data": "plain ☂"}),
+    ),
+    file(
+        "file file_url",
+        {"file_url": "https://a.example/b.pdf"},
+        paper({"type": "url", "url": "https://a.example/b.pdf"}),
+    ),
+    part(
+        "input_audio",
+        {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}},
+        refused("messages[0].content[1].type"),
+    ),
+    part(
+        "video_url",
+        {"type": "video_url", "video_url": {"url": "https://a.example/v"}},
+        refused("messages[0].content[1].type"),
+    ),
     part("a part of tomorrow", {"type": "hologram", "x": 1}, refused("messages[0].content[1].type")),
 )
 

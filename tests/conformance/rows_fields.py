@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from tests.conformance.table import GONE, Expect, Row, carried, dropped, gap, none, on, refused, translated, used
 
-SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": False}
+SCHEMA = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
 TOOL = {"name": "look", "description": "Looks.", "input_schema": SCHEMA}
 FUNCTION = {"type": "function", "function": {"name": "look", "description": "Looks.", "parameters": SCHEMA}}
 FORMAT = {"type": "json_schema", "schema": SCHEMA}
@@ -19,7 +24,9 @@ def as_is(name: str, value: object) -> Expect:
     return carried(sent={name: value})
 
 
-def native(name: str, value: object, adapter: Expect | None = None, *, flag: str | None = None, chat: Expect | None = None) -> Row:
+def native(
+    name: str, value: object, adapter: Expect | None = None, *, flag: str | None = None, chat: Expect | None = None
+) -> Row:
     """A field that only Anthropic's API has; chat clients may send it too."""
     headers = {"anthropic-beta": flag} if flag else {}
     return Row(
@@ -98,7 +105,9 @@ SHARED = (
         cells=on(
             as_is("output_config", {"effort": "low", "task_budget": {"type": "tokens", "total": 9}}),
             as_is("output_config", {"effort": "low", "task_budget": {"type": "tokens", "total": 9}}),
-            translated("`reasoning_effort`; other keys named", sent={"reasoning_effort": "low"}, dropped=("output_config",)),
+            translated(
+                "`reasoning_effort`; other keys named", sent={"reasoning_effort": "low"}, dropped=("output_config",)
+            ),
         ),
     ),
     Row(
@@ -166,7 +175,9 @@ SHARED = (
         cells=on(
             dropped("system", note="chat has system messages"),
             carried(),
-            translated("a system message", sent={"messages[0]": {"role": "system", "content": "Be brief.\n\nBe kind."}}),
+            translated(
+                "a system message", sent={"messages[0]": {"role": "system", "content": "Be brief.\n\nBe kind."}}
+            ),
         ),
     ),
     Row(
@@ -226,7 +237,9 @@ SHARED = (
 )
 
 _FLAG = "context-1m-2025-08-07"
-AS_HEADER = translated("`anthropic-beta`", headers={"anthropic-beta": _FLAG}, sent={"betas": GONE, "anthropic_beta": GONE})
+AS_HEADER = translated(
+    "`anthropic-beta`", headers={"anthropic-beta": _FLAG}, sent={"betas": GONE, "anthropic_beta": GONE}
+)
 _DATE = "2025-01-01"
 _VERSION = translated("`anthropic-version`", headers={"anthropic-version": _DATE}, sent={"anthropic_version": GONE})
 _LOST_HEADER = "chat completions do not hand on this header, and do not name it"
@@ -239,7 +252,9 @@ ANTHROPIC = (
         name="betas",
         messages={"betas": [_FLAG]},
         chat={"betas": [_FLAG]},
-        cells=on(AS_HEADER, AS_HEADER, dropped("anthropic_beta", headers={"anthropic-beta": GONE}, sent={"betas": GONE})),
+        cells=on(
+            AS_HEADER, AS_HEADER, dropped("anthropic_beta", headers={"anthropic-beta": GONE}, sent={"betas": GONE})
+        ),
     ),
     Row(
         section="field",
@@ -305,7 +320,9 @@ CHAT = (
         section="field",
         name="function_call",
         chat={"functions": [_LEGACY], "function_call": {"name": "look"}},
-        cells=on(translated("`tool_choice`", sent={"tool_choice": {"type": "tool", "name": "look"}}), CHAT_ONLY, CHAT_ONLY),
+        cells=on(
+            translated("`tool_choice`", sent={"tool_choice": {"type": "tool", "name": "look"}}), CHAT_ONLY, CHAT_ONLY
+        ),
     ),
     chat_field("functions", [_LEGACY], translated("`tools`", sent={"tools": [TOOL]})),
     lost("logit_bias", {"50256": -100}),
@@ -344,7 +361,9 @@ CHAT = (
     chat_field(
         "response_format", CHAT_FORMAT, translated("`output_config.format`", sent={"output_config.format": FORMAT})
     ),
-    chat_field("safety_identifier", "user-7", translated("`metadata.user_id`", sent={"metadata": {"user_id": "user-7"}})),
+    chat_field(
+        "safety_identifier", "user-7", translated("`metadata.user_id`", sent={"metadata": {"user_id": "user-7"}})
+    ),
     lost("seed", 7),
     chat_field("stop", "END", translated("`stop_sequences`", sent={"stop_sequences": ["END"]})),
     lost("store", True),
@@ -403,7 +422,12 @@ def choice(kind: str, written: dict, openai: object, **chat) -> Row:
 
 def form(name: str, value: dict, chat: Expect) -> Row:
     """A response format of chat completions."""
-    return Row(section="variant", name=f"response_format {name}", chat={"response_format": value}, cells=on(chat, CHAT_ONLY, CHAT_ONLY))
+    return Row(
+        section="variant",
+        name=f"response_format {name}",
+        chat={"response_format": value},
+        cells=on(chat, CHAT_ONLY, CHAT_ONLY),
+    )
 
 
 VARIANTS = (
@@ -427,12 +451,28 @@ VARIANTS = (
             translated("`required`", sent={"tool_choice": "required"}),
         ),
     ),
+    Row(
+        section="variant",
+        name="output_config.format",
+        messages={"output_config": {"format": FORMAT}},
+        chat={"output_config": {"format": FORMAT}},
+        cells=on(
+            carried(sent={"output_config": {"format": FORMAT}}),
+            carried(sent={"output_config": {"format": FORMAT}}),
+            translated(
+                "`response_format`",
+                sent={"response_format.json_schema.schema": SCHEMA, "response_format.json_schema.strict": True},
+            ),
+        ),
+    ),
     form("text", {"type": "text"}, used("the default", sent={"output_config": GONE})),
     form("json_schema", CHAT_FORMAT, translated("`output_config.format`", sent={"output_config.format": FORMAT})),
     form(
         "json_object",
         {"type": "json_object"},
-        translated("asked for in words", sent={"output_config": GONE, "system[0].type": "text"}, adjusted=("response_format",)),
+        translated(
+            "asked for in words", sent={"output_config": GONE, "system[0].type": "text"}, adjusted=("response_format",)
+        ),
     ),
     Row(
         section="variant",

@@ -55,10 +55,16 @@ def native(kind: str, keys: dict[str, object]) -> Row:
     """A tool of Anthropic's, written in Anthropic's form."""
     tool = {"type": kind, **keys}
     headers = {"anthropic-beta": FLAGS[kind]} if kind in FLAGS else {}
-    servers = {"mcp_servers": [{"type": "url", "url": "https://a.example", "name": "docs"}]} if kind == "mcp_toolset" else {}
+    servers = (
+        {"mcp_servers": [{"type": "url", "url": "https://a.example", "name": "docs"}]} if kind == "mcp_toolset" else {}
+    )
     body = {"tools": [tool], **servers}
     # The two names without a date are Anthropic's aliases; chat may say which version they mean.
-    expect = carried(sent={"tools[0].name": keys.get("name"), "tools[0].type": f"{kind}_20251119"}) if kind in _ALIASES else carried(sent={"tools": [tool]}, headers=headers)
+    expect = (
+        carried(sent={"tools[0].name": keys.get("name"), "tools[0].type": f"{kind}_20251119"})
+        if kind in _ALIASES
+        else carried(sent={"tools": [tool]}, headers=headers)
+    )
     return Row(
         section="tool",
         name=kind,
@@ -79,10 +85,17 @@ def chat_form(name: str, tool: object, expect: Expect) -> Row:
 def nested(kind: str, version: str, name: str, **options) -> Row:
     """Portkey's nested form."""
     written = {"type": kind, kind: {"name": version, **options}}
-    return chat_form(f"{kind}, nested", written, translated(sent={"tools": [{"type": version, "name": name, **options}]}))
+    return chat_form(
+        f"{kind}, nested", written, translated(sent={"tools": [{"type": version, "name": name, **options}]})
+    )
 
 
-_OPTIONS = {"defer_loading": True, "allowed_callers": ["direct"], "input_examples": [{"city": "Bern"}], "eager_input_streaming": True}
+_OPTIONS = {
+    "defer_loading": True,
+    "allowed_callers": ["direct"],
+    "input_examples": [{"city": "Bern"}],
+    "eager_input_streaming": True,
+}
 
 ROWS = (
     Row(
@@ -93,7 +106,11 @@ ROWS = (
         cells=on(
             translated("without `type`", sent={"tools": [{**TOOL, "cache_control": {"type": "ephemeral"}}]}),
             carried(),
-            dropped("cache_control", sent={"tools[0].function.parameters": SCHEMA, "tools[0].function.name": "look"}, note="a function; its marker named"),
+            dropped(
+                "cache_control",
+                sent={"tools[0].function.parameters": SCHEMA, "tools[0].function.name": "look"},
+                note="a function; its marker named",
+            ),
         ),
     ),
     Row(
@@ -104,7 +121,11 @@ ROWS = (
         cells=on(
             carried(sent={"tools": [{**TOOL, **_OPTIONS}]}),
             carried(),
-            dropped(*(f"tools.{name}" for name in _OPTIONS), sent={"tools[0].function.name": "look"}, note="a function; its options named"),
+            dropped(
+                *(f"tools.{name}" for name in _OPTIONS),
+                sent={"tools[0].function.name": "look"},
+                note="a function; its options named",
+            ),
         ),
     ),
     Row(

@@ -32,6 +32,16 @@ ROUTES = {
 }
 MODES = ("whole", "streamed")
 
+VERDICTS = {
+    "carried": "arrives as it was",
+    "translated": "arrives in other words",
+    "used": "obeyed by the gateway itself, or meant for another API",
+    "dropped": "left out, and named in `x-lockgate-dropped` or `x-lockgate-adjusted` and in the record",
+    "hidden": "left out of an answer whose format has no field for it",
+    "refused": "refused with its path, before anything is sent",
+    "none": "no such thing on this route",
+}
+
 GONE = "<nothing there>"
 """As an expected value: the path leads nowhere."""
 
@@ -44,7 +54,7 @@ class Expect(Struct, frozen=True, kw_only=True):
     """
 
     verdict: str
-    """carried, translated, dropped, refused, used (by the gateway itself) or none (no such thing on this route)."""
+    """One of ``VERDICTS``."""
     note: str = ""
     sent: dict[str, object] = {}
     holds: tuple[object, ...] = ()
@@ -123,13 +133,17 @@ def none(note: str) -> Expect:
     return Expect(verdict="none", note=note)
 
 
+def hidden(**more) -> Expect:
+    """The client's format has no field for it."""
+    return Expect(verdict="hidden", note="OpenAI has no field for it", **more)
+
+
 def gap(expect: Expect, reason: str) -> Expect:
     """It should be so and is not yet."""
     return Expect(**{name: getattr(expect, name) for name in Expect.__struct_fields__ if name != "gap"}, gap=reason)
 
 
-def on(
-    chat=None, messages=None, adapter=None, *, strict=None, non_strict=None, **single) -> dict[str, Expect]:
+def on(chat=None, messages=None, adapter=None, *, strict=None, non_strict=None, **single) -> dict[str, Expect]:
     """Return the cells of a row; both chat routes are alike unless said otherwise.
 
     Further names are ``route__mode``, for a mode that differs.

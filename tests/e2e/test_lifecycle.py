@@ -79,8 +79,14 @@ def test_a_key_from_the_environment_makes_no_other(tmp_path: Path) -> None:
     [
         ("[server]\nprot = 1\n", r"lockgate: .*lockgate\.toml:2: server\.prot: unknown key; known here: "),
         ("[server\n", r"lockgate: .*lockgate\.toml:1: not valid TOML"),
-        ('[providers.a]\ntype = "nope"\n', r"lockgate: providers\.a\.type: unknown provider 'nope'"),
-        ('[providers.a]\ntype = "openai"\napi_key = "env:UNSET_NAME"\n', "lockgate: .*UNSET_NAME is not set"),
+        (
+            '[providers.a]\ntype = "nope"\n',
+            r"lockgate: .*lockgate\.toml:2: providers\.a\.type: unknown provider 'nope'",
+        ),
+        (
+            '[providers.a]\ntype = "openai"\napi_key = "env:UNSET_NAME"\n',
+            r"lockgate: .*lockgate\.toml:3: providers\.a\.api_key: .*UNSET_NAME is not set",
+        ),
         ('[server]\nhost = "0.0.0.0"\nopen = true\n', "lockgate: server.open serves anybody"),
     ],
 )
@@ -122,7 +128,7 @@ def test_a_named_configuration_must_exist(tmp_path: Path) -> None:
 def test_check_says_what_a_right_file_holds(tmp_path: Path) -> None:
     (tmp_path / "lockgate.toml").write_text('[providers.a]\ntype = "openai"\napi_key = "k"\n')
     done = lockgate("check", folder=tmp_path)
-    assert (done.returncode, done.stdout) == (0, "lockgate.toml is right: 1 providers, 0 keys.\n")
+    assert (done.returncode, done.stdout) == (0, "lockgate.toml is right; providers: 1, keys: 0.\n")
 
 
 def test_a_changed_file_is_taken_over_and_a_broken_one_is_not(tmp_path: Path) -> None:
@@ -140,6 +146,30 @@ def test_a_changed_file_is_taken_over_and_a_broken_one_is_not(tmp_path: Path) ->
         config.write_text('[simulator]\nenabled = true\n[keys.two]\nkey = "third-key"\n')
         os.kill(server.process.pid, signal.SIGHUP)
         wait_for(lambda: ask(server, "third-key").status_code == 200)
+
+
+def test_a_file_that_vanishes_takes_nothing_away(tmp_path: Path) -> None:
+    config = tmp_path / "lockgate.toml"
+    config.write_text('[simulator]\nenabled = true\n[keys.one]\nkey = "first-key"\n')
+    with running(["up", "--port", "0"], folder=tmp_path, environment=clean_environment()) as server:
+        config.unlink()
+        wait_for(lambda: "was not taken over" in server.log.read_text())
+        assert ask(server, "first-key").status_code == 200
+
+
+def test_asking_twice_ends_at_once(tmp_path: Path) -> None:
+    environment = clean_environment(LOCKGATE_API_KEY="drain-key")
+    with running(["up", "--port", "0"], folder=tmp_path, environment=environment) as server:
+        slow = {"messages": [{"role": "user", "content": "[[sim: delay=20]]"}]}
+        asking = threading.Thread(target=lambda: ask(server, "drain-key", **slow))
+        asking.start()
+        time.sleep(0.5)
+        server.process.terminate()
+        wait_for(lambda: "1 requests still run" in server.log.read_text())
+        server.process.terminate()
+        assert server.process.wait(5) == 0
+        asking.join(10)
+        assert "Traceback" not in server.log.read_text()
 
 
 def test_a_file_that_breaks_and_is_mended_is_taken_over(tmp_path: Path) -> None:

@@ -78,6 +78,7 @@ class Exchange:
         self.ledger = ThreadLedger(plane, self)
         self.choice: Choice | None = None
         self.is_byte_path = False
+        self.is_simulated = False
 
     # ---- the walk
 
@@ -265,6 +266,9 @@ class Exchange:
         response = await self.plane.upstream.send(request)
         request_id = header_in(response.headers, b"request-id") or header_in(response.headers, b"x-request-id")
         self.ledger.answered(response.status, request_id)
+        if header_in(response.headers, b"x-lockgate-simulated"):
+            # a record may point at a simulator that runs on its own
+            self.is_simulated = True
         return response
 
     async def read_whole(self, response: UpstreamResponse) -> bytes:
@@ -351,7 +355,7 @@ class Exchange:
         if choice is not None:
             headers += _MODEL_CALL_HEADERS
             headers.append((b"x-portkey-provider", choice.target.provider.name.encode("ascii")))
-            if choice.target.is_simulated:
+            if self.is_simulated:
                 headers.append((b"x-lockgate-simulated", b"true"))
         for name, values in (
             (b"x-lockgate-dropped", self.ledger.dropped),

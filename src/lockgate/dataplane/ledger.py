@@ -123,7 +123,7 @@ class Ledger:
             model=self.model,
             is_stream=self.is_stream,
             is_client_gone=is_gone,
-            is_simulated=target.is_simulated if target else False,
+            is_simulated=exchange.is_simulated,
             error=error.code if error else None,
             error_origin=_origin_of(error) if error else None,
             stop_reason=self.stop_reason,
@@ -151,7 +151,7 @@ class Ledger:
             first_byte_ms=_ms(self._t_first - self._t_sent) if self._t_first else None,
             upstream_request_id=self._upstream_id,
             is_byte_path=self._exchange.is_byte_path,
-            is_simulated=target.is_simulated,
+            is_simulated=self._exchange.is_simulated,
         )
 
     def _stages(self, end: float) -> Stages:

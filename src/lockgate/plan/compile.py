@@ -119,7 +119,7 @@ def compile_target(
         raise ConfigError(f"{where}.base_url: a provider of type {settings.type} needs one")
     if settings.api_key is None and provider.needs_credential:
         raise ConfigError(f'{where}.api_key: missing; write "env:NAME" or "file:PATH"')
-    secret = read_secret(settings.api_key) if settings.api_key is not None else None
+    secret = _secret(settings.api_key, f"{where}.api_key", read_secret) if settings.api_key is not None else None
     origin, base_path = split_base_url(base_url, f"{where}.base_url")
     auth, also = auth_headers(provider, secret)
     return Target(
@@ -192,6 +192,14 @@ def _raw_target(provider: Provider, timeouts: Timeouts) -> Target:
     return Target(provider=provider, origin=origin, base_path=base_path, timeouts=timeouts, allow_custom_host=True)
 
 
+def _secret(reference: str, where: str, read_secret: ReadSecret) -> Secret:
+    """Resolve a reference; a secret that is not there is named by its entry."""
+    try:
+        return read_secret(reference)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error.message}") from None
+
+
 def check_key(text: str, where: str) -> None:
     """Refuse a gateway key that no request could use. Raises ConfigError, without the key."""
     if text != text.strip():
@@ -212,7 +220,7 @@ def _compile_key(
     if settings.sha256 is not None:
         digest = bytes.fromhex(settings.sha256)
     else:
-        text = read_secret(settings.key or "").reveal()
+        text = _secret(settings.key or "", f"{where}.key", read_secret).reveal()
         check_key(text, where)
         digest = digest_of(text)
     return digest, GatewayKey(id=f"key_{name}", name=name, providers=frozenset(settings.providers))

@@ -121,7 +121,8 @@ def _no_target(snapshot: Snapshot, key: GatewayKey | None, model: str | None) ->
     if found:
         return _unknown_slug(snapshot, key, found[1])
     return NoTarget(
-        "Either x-portkey-config or x-portkey-provider header is required, or a model of the form @slug/model"
+        "Either x-portkey-config or x-portkey-provider header is required, or a model of the form @slug/model "
+        "(this version has no configs yet)"
     )
 
 

@@ -1,8 +1,10 @@
+import gzip
 import json
 
 import pytest
 
 from lockgate.dataplane.batches import _QUERY_NAMES
+from lockgate.errors import Broken, ConfigError
 from tests.unit.dataplane.fakes import CONFIG, JSON, FakeResponse, World
 
 BATCH = "msgbatch_1"
@@ -351,3 +353,26 @@ def test_a_batch_without_any_provider_is_refused(world):
     assert world.call("/v1/batches", method="GET").status == 400
     assert world.call("/v1/batches/b/output", method="GET", x_portkey_provider="@openai").status == 400
     assert world.upstream.sent == []
+
+
+def test_results_that_break_off_never_look_complete(world):
+    world.upstream.will(FakeResponse(200, [(b"content-type", b"application/x-jsonl")], b'{"cus', Broken("gone")))
+    got = world.call("/v1/messages/batches/b/results", method="GET", x_portkey_provider="@anthropic")
+    assert (got.status, got.body, got.is_complete) == (200, b'{"cus', False)
+    assert (world.record.error, world.record.bytes_out) == ("upstream_broken", 5)
+
+
+def test_compressed_results_are_undone(world):
+    data = gzip.compress(b'{"custom_id":"a"}\n')
+    headers = [(b"content-encoding", b"gzip"), (b"content-length", b"%d" % len(data))]
+    world.upstream.will(FakeResponse(200, headers, data[:9], data[9:]))
+    got = world.call("/v1/messages/batches/b/results", method="GET", x_portkey_provider="@anthropic")
+    assert got.body == b'{"custom_id":"a"}\n'
+    assert "content-length" not in got.headers
+    assert "content-encoding" not in got.headers
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "https://", "https://x/?a", 'https://x/"', "https://u:p@x"])
+def test_a_public_address_that_is_none_is_refused(url):
+    with pytest.raises(ConfigError, match="public_url"):
+        World(f"[server]\npublic_url = '{url}'\n" + CONFIG)

@@ -27,6 +27,25 @@ def test_a_change_is_noticed(tmp_path):
     assert file.has_changed()
 
 
+def test_a_file_that_was_there_is_missed_when_it_is_gone(tmp_path):
+    path = tmp_path / "x.toml"
+    path.write_text("[server]\nport = 1\n")
+    file = ConfigFile(path, is_required=False)
+    file.read()
+    path.unlink()
+    with pytest.raises(ConfigError, match="there is no configuration file"):
+        file.read()
+
+
+def test_an_entry_is_found_by_its_line(tmp_path):
+    path = tmp_path / "x.toml"
+    path.write_text('[server]\n[providers.a]\ntype = "x"\n')
+    file = ConfigFile(path, is_required=True)
+    file.read()
+    assert str(file.locate(ConfigError("providers.a.type: wrong"))) == f"{path}:3: providers.a.type: wrong"
+    assert str(file.locate(ConfigError("something else is wrong"))) == "something else is wrong"
+
+
 def test_faults_name_the_file(tmp_path):
     path = tmp_path / "x.toml"
     path.write_bytes(b"\xff")
