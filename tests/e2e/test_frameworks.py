@@ -107,6 +107,7 @@ CASES = [
     if (framework, way.speaks, action) != ("ai_sdk", "openai", "structured_by_tool")
 ]
 
+
 def named(case: Case) -> Any:
     return pytest.param(case, id=case.tag.removeprefix("case-").rstrip("."))
 
