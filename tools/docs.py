@@ -1,6 +1,7 @@
 """Writes the pages of docs/reference that come from code: python -m tools.docs [--check]
 
-Each page is a function of what exists: errors, settings, models, providers, commands, conformance tests. Nobody edits those pages by hand.
+Each page is a function of what exists: errors, settings, models, providers, commands, tests of conformance. Nobody
+edits those pages by hand.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ def run(row: Row, route: str, mode: str) -> Seen:
         headers["x_portkey_strict_open_ai_compliance"] = "true" if route == "chat_strict" else "false"
     return exchange(
         "/v1/chat/completions" if is_chat else "/v1/messages",
-        {name: value for name, value in body.items() if value is not GONE},
+        json.dumps(body, ensure_ascii=False).encode(),
         provider_answer(row, route, is_stream),
         is_stream,
         headers,
@@ -87,7 +87,7 @@ def provider_answer(row: Row, route: str, is_stream: bool) -> bytes:
     return sse(row.events) if row.events else sse(message_events(message))
 
 
-def exchange(path: str, body: dict, upstream: bytes, is_stream: bool, headers: dict[str, str]) -> Seen:
+def exchange(path: str, request: bytes, upstream: bytes, is_stream: bool, headers: dict[str, str]) -> Seen:
     """Send a request through the data plane and gather what happened."""
     stage = world()
     stage.upstream.sent.clear()
@@ -97,7 +97,6 @@ def exchange(path: str, body: dict, upstream: bytes, is_stream: bool, headers: d
     # Two pieces: what is relayed or read must not depend on how the bytes arrive.
     half = len(upstream) // 2
     stage.upstream.will(FakeResponse(200, SSE if is_stream else JSON, upstream[:half], upstream[half:]))
-    request = json.dumps(body, ensure_ascii=False).encode()
     answer = stage.call(path, request, **headers)
     assert answer.is_complete
     record = stage.record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.conformance import documented
 from tests.conformance.rows import ROWS
 from tests.conformance.table import MODES, ROUTES, SECTIONS, VERDICTS
+from tools.docs_conformance import cells, conformance_page
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -45,3 +47,9 @@ def test_each_cell_says_what_becomes_of_it():
 def test_each_row_is_shown_somewhere():
     for row in ROWS:
         assert any(row.cell(route, mode).verdict != "none" for route in ROUTES for mode in MODES), row.name
+
+
+def test_each_cell_of_the_page_leads_to_its_test():
+    shown = re.findall(r"test_conformance\.py#([^)]+)\)", conformance_page())
+    tested = [row.cell_id(route, mode) for row, route, mode, expect in cells() if expect.verdict != "none"]
+    assert shown == tested
