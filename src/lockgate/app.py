@@ -222,7 +222,12 @@ class Gateway:
         try:
             document = self._file.read()
             # who may call is decided at the start: an edit must not open a gateway that the world can reach
-            plane.snapshot = self._compile(msgspec.structs.replace(document, server=self._document.server))
+            server = msgspec.structs.replace(
+                self._document.server,
+                public_url=document.server.public_url,
+                trust_forwarded=document.server.trust_forwarded,
+            )
+            plane.snapshot = self._compile(msgspec.structs.replace(document, server=server))
         except ConfigError as error:
             _log.error("the configuration was not taken over, the old one stays: %s", error)
             return

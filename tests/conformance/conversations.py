@@ -92,7 +92,8 @@ def _user(draw, strings: _Strings) -> Turn:
     for kind in draw(st.lists(st.sampled_from(["text", "text", "document", "image"]), min_size=1, max_size=3)):
         match kind:
             case "document":
-                parts.append((kind, [strings.text(), strings.text()]))
+                # What begins with "data:" may be taken for a data URI in a file part: see the rows of parts.
+                parts.append((kind, [strings.text(), f"# {strings.text()}"]))
             case "image":
                 parts.append((kind, [strings.bytes()]))
             case _:
