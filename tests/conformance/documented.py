@@ -46,7 +46,11 @@ def documented() -> dict[str, frozenset[str]]:
             (_fields(plain.Message) | _fields(beta.BetaMessage)) - {"content", "stop_reason", "usage"}
             | {f"usage.{name}" for name in _fields(plain.Usage) | _fields(beta.BetaUsage)}
         ),
-        "answer": frozenset(_types(plain.ContentBlock) | _types(beta.BetaContentBlock)),
+        "answer": frozenset(
+            _types(plain.ContentBlock)
+            | _types(beta.BetaContentBlock)
+            | {f"citation {kind}" for kind in _types(plain.TextCitation) | _types(beta.BetaTextCitation)}
+        ),
         "event": frozenset(
             _types(plain.RawMessageStreamEvent)
             | _types(beta.BetaRawMessageStreamEvent)

@@ -1,4 +1,4 @@
-"""Rows of what providers answer: blocks, fields, events and deltas of streams, stop reasons; and the beta flags."""
+"""Rows of what providers answer: blocks, fields, events and deltas of streams, and stop reasons."""
 
 from __future__ import annotations
 
@@ -63,6 +63,10 @@ def server_result(kind: str) -> dict:
     return {"type": kind, "tool_use_id": "srvtoolu_1", "content": {"type": "x_result", "words": ["é", None]}}
 
 
+def _cited(kind: str) -> dict:
+    return {**TEXT, "citations": [{"type": kind, "cited_text": "words ☂", "document_index": 0, "document_title": None}]}
+
+
 _CALLS = {f"{SAID}.tool_calls[0].id": "toolu_1", f"{SAID}.tool_calls[0].function.name": "look"}
 _THOUGHT = {"type": "thinking", "thinking": "hm ☂", "signature": "c2ln"}
 
@@ -76,7 +80,7 @@ ANSWERS = (
     ),
     Row(
         section="answer",
-        name="text with citations",
+        name="citation web_search_result_location",
         anthropic={"content": [{**TEXT, "citations": [WEB]}]},
         cells={
             **on(
@@ -95,6 +99,16 @@ ANSWERS = (
                 chat_strict__streamed=hidden(got={f"{SAID}.content": TEXT["text"]}, hides=(WEB,)),
             )
         },
+    ),
+    *(
+        answer(
+            f"citation {kind}",
+            _cited(kind),
+            strict=hidden(
+                got={f"{SAID}.annotations": GONE, f"{SAID}.content": TEXT["text"] * 2}, hides=(_cited(kind),)
+            ),
+        )
+        for kind in ("char_location", "page_location", "content_block_location", "search_result_location")
     ),
     answer(
         "thinking",
@@ -557,94 +571,4 @@ STOPS = (
     stop("a_reason_of_tomorrow", "stop", None),
 )
 
-# ---- betas
-
-FLAGS = (
-    "admin-user-sign-out-2026-10-08",
-    "advanced-tool-use-2025-11-20",
-    "advisor-tool-2026-03-01",
-    "agent-memory-2026-07-22",
-    "analytics-usage-cost-2026-08-24",
-    "cache-diagnosis-2026-04-07",
-    "ce-claude-code-managed-settings-2026-10-06",
-    "ce-plugins-2026-09-01",
-    "ce-user-management-2026-07-13",
-    "claude-code-20250219",
-    "code-execution-2025-05-22",
-    "code-execution-2025-08-25",
-    "compact-2026-01-12",
-    "compact-2026-09-04",
-    "computer-use-2024-10-22",
-    "computer-use-2025-01-24",
-    "computer-use-2025-11-24",
-    "context-1m-2025-08-07",
-    "context-management-2025-06-27",
-    "dev-full-thinking-2025-05-14",
-    "dreaming-2026-04-21",
-    "effort-2025-11-24",
-    "experimental-claude-tag-2026-10-21",
-    "extended-cache-ttl-2025-04-11",
-    "fallback-credit-2026-06-01",
-    "fallback-credit-2026-07-01",
-    "fast-mode-2026-02-01",
-    "files-api-2025-04-14",
-    "inline-tools-2026-09-15",
-    "interleaved-thinking-2025-05-14",
-    "managed-agents-2026-04-01",
-    "mcp-client-2025-04-04",
-    "mcp-client-2025-11-20",
-    "mcp-client-2026-09-15",
-    "mcp-tunnels-2026-06-22",
-    "message-batches-2024-09-24",
-    "message-threads-2026-08-12",
-    "mid-conversation-output-config-2026-07-01",
-    "mid-conversation-system-2026-04-07",
-    "mid-conversation-system-clear-at-2026-08-21",
-    "mid-conversation-tool-changes-2026-07-01",
-    "model-context-window-exceeded-2025-08-26",
-    "oauth-2025-04-20",
-    "output-128k-2025-02-19",
-    "output-300k-2026-03-24",
-    "pdfs-2024-09-25",
-    "per-turn-control-2026-07-01",
-    "prompt-caching-2024-07-31",
-    "server-side-fallback-2026-06-01",
-    "server-side-fallback-2026-07-01",
-    "skills-2025-10-02",
-    "spend-limit-reads-2026-09-26",
-    "structured-outputs-2025-11-13",
-    "task-budgets-2026-03-13",
-    "telemetry-destinations-2026-08-11",
-    "thinking-binding-controls-2026-08-01",
-    "thinking-display-updates-2026-08-18",
-    "thinking-token-count-2026-05-13",
-    "token-counting-2024-11-01",
-    "token-efficient-tools-2025-02-19",
-    "user-profiles-2026-03-24",
-    "user-profiles-2026-08-18",
-    "user-profiles-2026-09-04",
-    "user-profiles-billing-2026-10-01",
-    "web-fetch-2025-09-10",
-    "webhooks-2026-10-07",
-    "a-flag-of-tomorrow-2027-01-01",
-)
-"""Flags of the SDK's list, those seen from Claude Code, those that the gateway adds, and one that nobody knows."""
-
-
-def beta(flag: str) -> Row:
-    """A flag in the client's header."""
-    return Row(
-        section="beta",
-        name=flag,
-        headers={"anthropic-beta": flag},
-        cells=on(
-            carried(headers={"anthropic-beta": flag}),
-            carried(headers={"anthropic-beta": flag}),
-            used("a header of Anthropic's", headers={"anthropic-beta": GONE}),
-        ),
-    )
-
-
-BETAS = tuple(beta(flag) for flag in FLAGS)
-
-ROWS = (*ANSWERS, *REPLIES, *EVENTS, *STOPS, *BETAS)
+ROWS = (*ANSWERS, *REPLIES, *EVENTS, *STOPS)
