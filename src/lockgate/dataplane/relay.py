@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lockgate.core.chat import Usage
-from lockgate.core.chunk import Chunk, Finish, Start, StreamError
+from lockgate.core.chunk import Chunk, Finish, Ping, Start, StreamError
 from lockgate.core.sse import EventBoundary
 from lockgate.dataplane.encoding import decoder_for
 from lockgate.dataplane.headers import header_in
@@ -134,11 +134,13 @@ async def _pump(
         data = await source.next()
         chunks = reader.feed(data) if data else _finish(reader)
         failure = _note(exchange, chunks)
-        if failure is not None and not client.has_started:
+        if failure is not None and not client.has_started and all(type(c) in _NOTHING_YET for c in chunks):
             raise _rejected(failure)
         out = writer.write(chunks)
-        is_last = reader.is_complete or not data
-        if is_last and failure is None:
+        if reader.is_complete or not data or failure is not None:
+            if failure is not None:
+                # the writer has put the error into words already, as the last of ``out``
+                ledger.fail(_rejected(failure))
             ledger.upstream_done()
             ledger.bytes_out += len(out)
             if not client.has_started:
@@ -154,12 +156,6 @@ async def _pump(
             if heartbeat:
                 heartbeat.beat()
             await client.send_part(out)
-        if failure is not None:
-            # the writer has put the error into words already, as the last of ``out``
-            ledger.fail(_rejected(failure))
-            ledger.close()
-            await client.end()
-            return
 
 
 def _finish(reader: StreamReader) -> Sequence[Chunk]:
@@ -217,6 +213,7 @@ async def _break_off(exchange: Exchange, writer: StreamWriter, error: UpstreamEr
     await exchange.client.end(out)
 
 
+_NOTHING_YET = (Ping, StreamError)
 _STATUSES = {
     "invalid_request_error": 400,
     "authentication_error": 401,

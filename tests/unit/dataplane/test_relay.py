@@ -192,6 +192,14 @@ def test_a_translated_error_is_said_once(world, path, ask, before, error):
     assert world.record.error == "upstream_rejected"
 
 
+def test_what_came_in_the_same_read_as_an_error_is_not_lost(world):
+    world.upstream.will(stream(HEAD + BODY + ERROR))
+    answer = world.call("/v1/chat/completions", ASK)
+    assert answer.status == 200
+    assert "llo" in answer.body.decode()
+    assert sum('"error"' in event for event in answer.events()) == 1
+
+
 @pytest.mark.parametrize(
     "path, ask, error, status",
     [("/v1/chat/completions", ASK, ERROR, 529), ("/v1/messages", ASK_OPENAI, CHAT_ERROR, 500)],

@@ -143,7 +143,10 @@ def test_a_providers_error_names_the_provider():
 def test_a_code_in_words_is_where_the_sdk_looks_for_it():
     error = InvalidRequest("no threads", wire_code="thread_unsupported_request")
     body = msgspec.json.decode(write_error(error, request_id="r", provider=None))
-    assert body["error"]["details"] == {"error_code": "thread_unsupported_request"}
+    assert body["error"]["details"] == {"error_code": "thread_unsupported_request", "unsupported": []}
+    other = InvalidRequest("no", wire_code="thread_not_found")
+    body = msgspec.json.decode(write_error(other, request_id="r", provider=None))
+    assert body["error"]["details"] == {"error_code": "thread_not_found"}
 
 
 def test_a_context_overflow_begins_as_anthropics_does():
