@@ -12,7 +12,7 @@ from lockgate.errors import Malformed
     [
         (b"plain", None),
         (b"plain", b"identity"),
-        (gzip.compress(b"plain"), b"gzip"),
+        (gzip.compress(b"plain", mtime=0), b"gzip"),
         (zlib.compress(b"plain"), b" Deflate"),
     ],
 )
