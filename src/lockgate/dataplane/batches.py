@@ -12,8 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 from urllib.parse import parse_qsl, quote, urlencode
 
-import msgspec
-from msgspec import Struct, structs
+from msgspec import structs
 
 from lockgate.core.batches import BatchRequest
 from lockgate.core.http import UpstreamRequest
@@ -35,13 +34,6 @@ _RESULTS = "/v1/messages/batches/{}/results"
 _QUERY_NAMES = {"after": "after_id", "before": "before_id", "limit": "limit"}
 _IN_A_THREAD_BYTES = 256 * 1024
 """Bodies from here on are read in a thread, so that others are served meanwhile."""
-
-
-class _Id(Struct, frozen=True):
-    id: str | None = None
-
-
-_read_id = msgspec.json.Decoder(_Id).decode
 
 
 class Batches(StoredExchange):
@@ -128,22 +120,10 @@ class Batches(StoredExchange):
                 await self.relay_error(response, dialect)
                 return
             data = await self.read_whole(response)
-            self._note(choice, data)
+            self.note(choice, data)
             await self.reply(response.status, self._shown(data, dialect), _JSON, relayed_headers(response.headers))
         finally:
             response.close()
-
-    def _note(self, choice: Choice, data: bytes) -> None:
-        """Remember who keeps the batch that was answered with."""
-        if self.method == "DELETE":
-            self.plane.keepers.forget(self.kind, self.id)
-        elif self.id or self.method == "POST":
-            try:
-                id = _read_id(data).id
-            except msgspec.MsgspecError:
-                return
-            if id:
-                self.remember(choice, id)
 
     def _shown(self, data: bytes, dialect: Dialect) -> bytes:
         """Return an answer as the client's dialect has it."""

@@ -9,7 +9,6 @@ import msgspec
 
 from lockgate.core.body import Peek
 from lockgate.core.estimate import estimate_tokens
-from lockgate.dataplane.auth import Caller
 from lockgate.dataplane.exchange import MULTIPLE_CHOICES, Exchange
 from lockgate.dataplane.headers import relayed_headers
 from lockgate.plan.resolve import Choice
@@ -20,7 +19,7 @@ _JSON = b"application/json"
 class CountTokens(Exchange):
     """An exchange that counts instead of asking."""
 
-    async def answer(self, caller: Caller, choice: Choice, body: bytes, seen: Peek) -> None:
+    async def answer(self, choice: Choice, body: bytes, seen: Peek) -> None:
         """Count at the provider when it speaks our client's dialect and can count, else estimate."""
         provider = choice.target.provider
         dialect = self.plane.dialects[provider.dialect]

@@ -110,17 +110,22 @@ class Exchange:
             raise asyncio.CancelledError
 
     async def _serve(self) -> None:
-        caller = authenticate(self.snapshot, self.headers)
-        self.ledger.key_id = caller.key.id if caller.key else None
-        self._refuse_configs()
+        caller = self.identify()
         body = await self.client.read_body(self.snapshot.limits.body_bytes)
         self.ledger.received(len(body))
         seen = peek(body)
         self.ledger.is_stream = seen.is_stream
         choice = self._choose(caller, seen)
-        await self.answer(caller, choice, body, seen)
+        await self.answer(choice, body, seen)
 
-    async def answer(self, caller: Caller, choice: Choice, body: bytes, seen: Peek) -> None:
+    def identify(self) -> Caller:
+        """Find out who is calling. Raises Unauthenticated, and InvalidRequest for what this version would ignore."""
+        caller = authenticate(self.snapshot, self.headers)
+        self.ledger.key_id = caller.key.id if caller.key else None
+        self._refuse_configs()
+        return caller
+
+    async def answer(self, choice: Choice, body: bytes, seen: Peek) -> None:
         """Prepare, send and answer one model call."""
         target = choice.target
         dialect = self.plane.dialects[target.provider.dialect]
@@ -170,17 +175,20 @@ class Exchange:
     def _choose(self, caller: Caller, seen: Peek) -> Choice:
         model = model_name(seen)
         self.ledger.model_asked = model
-        signals = Signals(
+        choice = self.choose(caller, self.signals(caller, model))
+        if choice.model is None and model is not None:
+            raise InvalidRequest("model: no model was given", path="model")
+        return choice
+
+    def signals(self, caller: Caller, model: str | None = None) -> Signals:
+        """Collect what the request says about its provider."""
+        return Signals(
             model=model,
             provider=provider_of(self.headers),
             virtual_key=text_of(self.headers, b"x-portkey-virtual-key"),
             credential=caller.credential,
             has_custom_host=b"x-portkey-custom-host" in self.headers,
         )
-        choice = self.choose(caller, signals)
-        if choice.model is None and model is not None:
-            raise InvalidRequest("model: no model was given", path="model")
-        return choice
 
     def choose(self, caller: Caller, signals: Signals) -> Choice:
         """Choose the target, a custom host applied. Raises as ``choose_target`` does."""

@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-import msgspec
 from msgspec import Struct, structs
 
 from lockgate.core.files import StoredFile
@@ -32,13 +31,6 @@ _SETTING = "limits.file_bytes"
 _PAGE_FILES = 1000
 _MAX_PAGES = 500
 """More than a workspace can hold; a provider that never comes to an end is not followed for ever."""
-
-
-class _Id(Struct, frozen=True):
-    id: str | None = None
-
-
-_read_id = msgspec.json.Decoder(_Id).decode
 
 
 class Files(StoredExchange):
@@ -106,23 +98,11 @@ class Files(StoredExchange):
                 await self.relay_error(response, dialect)
                 return
             data = await self.read_whole(response)
-            self._note(choice, data)
+            self.note(choice, data)
             shown = data if self.is_byte_path else self._shown(data, dialect, form.purpose if form else None)
             await self.reply(response.status, shown, _JSON, relayed_headers(response.headers))
         finally:
             response.close()
-
-    def _note(self, choice: Choice, data: bytes) -> None:
-        """Remember who keeps the file that was answered with."""
-        if self.method == "DELETE":
-            self.plane.keepers.forget(self.kind, self.id)
-        elif self.id or self.method == "POST":
-            try:
-                id = _read_id(data).id
-            except msgspec.MsgspecError:
-                return
-            if id:
-                self.remember(choice, id)
 
     def _shown(self, data: bytes, dialect: Dialect, purpose: str | None) -> bytes:
         reader, writer = self._translators(dialect)

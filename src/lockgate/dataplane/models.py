@@ -14,13 +14,13 @@ from urllib.parse import parse_qs, quote, unquote
 from msgspec import structs
 
 from lockgate.core.models import ModelEntry
-from lockgate.dataplane.auth import Caller, authenticate
+from lockgate.dataplane.auth import Caller
 from lockgate.dataplane.client import ClientConnection
 from lockgate.dataplane.exchange import MULTIPLE_CHOICES, Exchange
-from lockgate.dataplane.headers import provider_of, relayed_headers, text_of
+from lockgate.dataplane.headers import relayed_headers
 from lockgate.dialects import Dialect, Written
 from lockgate.errors import GatewayError, NotFound, Unsupported
-from lockgate.plan.resolve import Choice, Signals, split_model
+from lockgate.plan.resolve import Choice, split_model
 from lockgate.plan.snapshot import Target
 from lockgate.ports import UpstreamResponse
 
@@ -40,28 +40,21 @@ class ModelList(Exchange):
         self._model_id = unquote(model_id)
 
     async def _serve(self) -> None:
-        caller = authenticate(self.snapshot, self.headers)
-        self.ledger.key_id = caller.key.id if caller.key else None
-        self._refuse_configs()
-        signals = Signals(
-            provider=provider_of(self.headers),
-            virtual_key=text_of(self.headers, b"x-portkey-virtual-key"),
-            credential=caller.credential,
-            has_custom_host=b"x-portkey-custom-host" in self.headers,
-        )
+        caller = self.identify()
+        signals = self.signals(caller)
         self.client.watch()
         slug, model = split_model(self.snapshot, self._model_id)
         if signals.has_provider:
-            await self._from_provider(caller, self.choose(caller, signals), model or "")
+            await self._from_provider(self.choose(caller, signals), model or "")
         elif slug:
             signals = structs.replace(signals, provider="@" + slug)
-            await self._from_provider(caller, self.choose(caller, signals), model or "")
+            await self._from_provider(self.choose(caller, signals), model or "")
         else:
             await self._from_catalog(caller)
 
     # ---- one provider's own list
 
-    async def _from_provider(self, caller: Caller, choice: Choice, model: str) -> None:
+    async def _from_provider(self, choice: Choice, model: str) -> None:
         provider = choice.target.provider
         if provider.models is None:
             raise Unsupported(f"listModels is not supported by {provider.name}")
@@ -97,7 +90,7 @@ class ModelList(Exchange):
             raise NotFound(f"There is no model {self._model_id}; name it as @slug/model", path="model")
         allowed = caller.key.providers if caller.key else frozenset()
         targets = [t for slug, t in self.snapshot.targets.items() if not allowed or slug in allowed]
-        lists = await asyncio.gather(*(self._models_of(caller, target) for target in targets))
+        lists = await asyncio.gather(*(self._models_of(target) for target in targets))
         entries = [entry for entries in lists for entry in entries]
         await self.reply(200, self.dialect.write_models(self._selected(entries)), _JSON, [])
 
@@ -116,7 +109,7 @@ class ModelList(Exchange):
         start = _whole(query.get("offset"), 0)
         return entries[start : start + _whole(query.get("limit"), len(entries))]
 
-    async def _models_of(self, caller: Caller, target: Target) -> Iterable[ModelEntry]:
+    async def _models_of(self, target: Target) -> Iterable[ModelEntry]:
         """What a record offers: its own list if it has one, else the provider's, remembered for a while."""
         if target.models:
             owner = target.provider.name
@@ -126,14 +119,14 @@ class ModelList(Exchange):
             return cached
         try:
             async with asyncio.timeout(_LIST_TIMEOUT_S):
-                entries = await self._ask(caller, target)
+                entries = await self._ask(target)
         except (GatewayError, TimeoutError):
             # one provider that does not answer must not hide the models of the others
             return []
         self.plane.model_lists.put(target.slug or "", target, entries, self.plane.clock.monotonic())
         return entries
 
-    async def _ask(self, caller: Caller, target: Target) -> list[ModelEntry]:
+    async def _ask(self, target: Target) -> list[ModelEntry]:
         provider = target.provider
         if provider.models is None:
             return []

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Literal, Self, TypeAlias
 
-from msgspec import structs
+import msgspec
+from msgspec import Struct, structs
 
 from lockgate.core.http import UpstreamRequest
-from lockgate.dataplane.auth import Caller, authenticate
+from lockgate.dataplane.auth import Caller
 from lockgate.dataplane.exchange import Exchange
-from lockgate.dataplane.headers import provider_of, text_of
 from lockgate.dialects import Written
 from lockgate.errors import InvalidRequest, Unsupported
 from lockgate.plan.resolve import Choice, Signals
@@ -20,6 +20,13 @@ Kind: TypeAlias = Literal["batches", "files"]
 
 _ID = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _MAX_ID = 256
+
+
+class _Id(Struct, frozen=True):
+    id: str | None = None
+
+
+_read_id = msgspec.json.Decoder(_Id).decode
 
 
 class StoredExchange(Exchange):
@@ -41,9 +48,7 @@ class StoredExchange(Exchange):
         return method
 
     async def _serve(self) -> None:
-        caller = authenticate(self.snapshot, self.headers)
-        self.ledger.key_id = caller.key.id if caller.key else None
-        self._refuse_configs()
+        caller = self.identify()
         if (self.id or self.action) and (len(self.id) > _MAX_ID or not _ID.fullmatch(self.id)):
             raise InvalidRequest("the id in the path may hold letters, digits, _ and - only", path="id")
         await self.serve(caller)
@@ -56,13 +61,7 @@ class StoredExchange(Exchange):
 
     def signals(self, caller: Caller, model: str | None = None) -> Signals:
         """What the request says about its provider; for an id that is known, its keeper when it says nothing."""
-        signals = Signals(
-            model=model,
-            provider=provider_of(self.headers),
-            virtual_key=text_of(self.headers, b"x-portkey-virtual-key"),
-            credential=caller.credential,
-            has_custom_host=b"x-portkey-custom-host" in self.headers,
-        )
+        signals = super().signals(caller, model)
         if self.id and not signals.has_provider:
             slug = self.plane.keepers.find(self.kind, self.id)
             if slug is not None:
@@ -83,6 +82,18 @@ class StoredExchange(Exchange):
         slug = choice.target.slug
         if slug is not None and b"x-portkey-custom-host" not in self.headers:
             self.plane.keepers.remember(self.kind, id, slug)
+
+    def note(self, choice: Choice, data: bytes) -> None:
+        """Remember who keeps what was answered with; forget what was deleted."""
+        if self.method == "DELETE":
+            self.plane.keepers.forget(self.kind, self.id)
+        elif self.id or self.method == "POST":
+            try:
+                id = _read_id(data).id
+            except msgspec.MsgspecError:
+                return
+            if id:
+                self.remember(choice, id)
 
     # ---- upstream
 
