@@ -31,7 +31,7 @@ format: setup ## apply the format and the safe lint fixes
 docs: setup ## write the generated pages of docs/reference again
 	@$(BIN)/python -m tools.docs
 
-bench: setup ## measure the gateway against a mock upstream, in under two minutes
+bench: setup ## measure the gateway against a mock upstream, in about six minutes
 	@$(BIN)/python -m bench $(ARGS)
 
 bench-peers: setup ## the same with other gateways beside it (installs them below .build/)

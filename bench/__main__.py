@@ -22,7 +22,16 @@ from bench.programs import BUILD, build
 from bench.report import write_report
 from bench.rounds import Options, Run, estimate_s, run_rounds
 from bench.running import Bench
-from bench.systems import System, direct, lockgate, nginx, other
+from bench.systems import (
+    System,
+    direct,
+    lockgate,
+    lockgate_with_cache,
+    lockgate_with_limits,
+    lockgate_without_records,
+    nginx,
+    other,
+)
 from bench.trials import DEFAULT_TRIALS, TRIALS
 from bench.upstream import start_fake_provider
 
@@ -84,7 +93,9 @@ def _check(bench: Bench, systems: list[System], only: list[str]) -> bool:
 
 def _choose_systems(options: argparse.Namespace) -> tuple[list[System], list[str]]:
     """The systems to run, and a note for each that is not there."""
-    systems, notes = [direct(), lockgate(options.python)], []
+    systems, notes = [direct(), lockgate(options.python), lockgate_with_limits(options.python)], []
+    systems.append(lockgate_without_records(options.python))
+    systems += [lockgate_with_cache(options.python, is_hit=is_hit) for is_hit in (False, True)]
     try:
         systems.insert(1, nginx())
     except BenchError as error:

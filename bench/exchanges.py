@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from bench.limits import limited_claims
 from bench.payloads import Shape, write_body
-from bench.systems import GATEWAY_KEY, PATHS
+from bench.systems import CACHE_HEADER, GATEWAY_KEY, PATHS, REFRESH_HEADER
 
 if TYPE_CHECKING:
     from lockgate.dataplane.app import DataPlane
@@ -104,7 +105,7 @@ class _Upstream:
 
 
 @contextmanager
-def _plane(upstream: _Upstream) -> Iterator[DataPlane]:
+def _plane(upstream: _Upstream, *, is_limited: bool = False) -> Iterator[DataPlane]:
     from lockgate.app import load_dialects
     from lockgate.config import read_document
     from lockgate.dataplane.app import DataPlane
@@ -112,12 +113,16 @@ def _plane(upstream: _Upstream) -> Iterator[DataPlane]:
     from lockgate.plan.keys import digest_of
     from lockgate.plan.snapshot import GatewayKey
     from lockgate.providers import load_providers
+    from lockgate.store.batch_book import MemoryBatchBook
+    from lockgate.store.cache_memory import MemoryCache
+    from lockgate.store.counters_memory import MemoryCounters
     from lockgate.store.secrets import SecretReader
     from lockgate.telemetry.clock import SystemClock
     from lockgate.telemetry.journal import Journal
     from lockgate.transport.address_guard import check_url
 
-    keys = {digest_of(GATEWAY_KEY): GatewayKey(id="key_bench", name="bench")}
+    claims = limited_claims() if is_limited else ()
+    keys = {digest_of(GATEWAY_KEY): GatewayKey(id="key_bench", name="bench", claims=claims)}
     sources = Sources(environment={}, providers=load_providers(), stored_keys=keys)
     document = read_document(_CONFIG, "bench")
     snapshot = compile_snapshot(document, sources, SecretReader({}, Path()), 1)
@@ -131,6 +136,9 @@ def _plane(upstream: _Upstream) -> Iterator[DataPlane]:
                 clock=SystemClock(),
                 dialects=load_dialects(),
                 guard=check_url,
+                counters=MemoryCounters(SystemClock()),
+                batch_book=MemoryBatchBook(),
+                cache=MemoryCache(SystemClock()),
             )
         finally:
             journal.close()
@@ -141,8 +149,18 @@ def time_exchanges(timer: Callable[[Callable[[], object]], float], text: str) ->
 
     async def run() -> list[tuple[str, float]]:
         upstream = _Upstream()
-        with _plane(upstream) as plane:
-            return [(name, _timed(timer, plane, upstream, shape)) for name, shape in _exchanges() if text in name]
+        with _plane(upstream) as plane, _plane(upstream, is_limited=True) as limited:
+            found = [(name, _timed(timer, plane, upstream, shape)) for name, shape in _exchanges() if text in name]
+            for shape in (Shape(api="chat"), Shape(api="messages")):
+                name = f"exchange: {shape.api}, three budgets and two rates"
+                if text in name:
+                    found.append((name, _timed(timer, limited, upstream, shape)))
+            for shape in (Shape(api="chat"), Shape(api="messages"), Shape(api="messages", is_stream=True)):
+                for said, headers in (("miss", _MISS), ("hit", _HIT)):
+                    name = f"exchange: {shape.api}{' streamed' * shape.is_stream}, cache {said}"
+                    if text in name:
+                        found.append((name, _timed(timer, plane, upstream, shape, headers)))
+            return found
 
     return asyncio.run(run())
 
@@ -152,24 +170,44 @@ def _exchanges() -> list[tuple[str, Shape]]:
         ("exchange: chat translated", Shape(api="chat")),
         ("exchange: Messages, byte path", Shape(api="messages")),
         ("exchange: 100 KB chat translated", Shape(api="chat", size="large")),
+        ("exchange: 100k-token history, chat translated", Shape(api="chat", size="history")),
+        ("exchange: 100k-token history, Messages, byte path", Shape(api="messages", size="history")),
         (f"exchange: chat streamed, {DELTAS + 5} events", Shape(api="chat", is_stream=True)),
         (f"exchange: Messages streamed, {DELTAS + 5} events", Shape(api="messages", is_stream=True)),
     ]
 
 
+def _pairs(*lines: str) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple((name.encode(), value.encode()) for name, value in (line.split(": ", 1) for line in lines))
+
+
+_HIT = _pairs(CACHE_HEADER)
+_MISS = _pairs(CACHE_HEADER, REFRESH_HEADER)
+
+
 def _timed(
-    timer: Callable[[Callable[[], object]], float], plane: DataPlane, upstream: _Upstream, shape: Shape
+    timer: Callable[[Callable[[], object]], float],
+    plane: DataPlane,
+    upstream: _Upstream,
+    shape: Shape,
+    headers: Sequence[tuple[bytes, bytes]] = (),
 ) -> float:
     upstream.is_stream = shape.is_stream
     body = write_body(shape, f"@anthropic/{shape.model}")
     sent: list[dict[str, Any]] = []
-    _exchange(plane, shape, body, sent)
+    _exchange(plane, shape, body, sent, headers)
     if sent[0]["status"] != 200:
         raise RuntimeError(f"the exchange failed: {sent}")
-    return timer(lambda: _exchange(plane, shape, body, None))
+    return timer(lambda: _exchange(plane, shape, body, None, headers))
 
 
-def _exchange(plane: DataPlane, shape: Shape, body: bytes, sent: list[dict[str, Any]] | None) -> None:
+def _exchange(
+    plane: DataPlane,
+    shape: Shape,
+    body: bytes,
+    sent: list[dict[str, Any]] | None,
+    headers: Sequence[tuple[bytes, bytes]],
+) -> None:
     """Run one exchange to its end. Nothing in it has to wait, so one step of the coroutine is all of it."""
 
     async def receive() -> dict[str, Any]:
@@ -193,6 +231,7 @@ def _exchange(plane: DataPlane, shape: Shape, body: bytes, sent: list[dict[str, 
             (b"content-length", b"%d" % len(body)),
             (b"authorization", b"Bearer " + GATEWAY_KEY.encode()),
             (b"anthropic-version", b"2023-06-01"),
+            *headers,
         ],
     }
     try:

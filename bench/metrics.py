@@ -58,19 +58,39 @@ METRICS = (
         name="paced", title="streamed, paced: CPU us/event", trial="paced", key="cpu_us_per_event", kind="cpu",
         decimals=1,
     ),
+    Metric(
+        name="paced200", title="streamed, paced, 200/s: CPU us/request", trial="paced200", key="cpu_us", kind="cpu",
+    ),
+    Metric(name="long", title="streamed, paced, 256 events: CPU us/request", trial="long", key="cpu_us", kind="cpu"),
     Metric(name="first-p50", title="streamed, paced: first token, added p50, us", trial="paced", key="first_p50_us",
            kind="added"),
     Metric(name="first-p99", title="streamed, paced: first token, added p99, us", trial="paced", key="first_p99_us",
            kind="added"),
     Metric(name="big", title="100 KB request: CPU us", trial="big", key="cpu_us", kind="cpu"),
     Metric(
+        name="history", title="100k-token history, chat translated: CPU us", trial="history", key="cpu_us", kind="cpu"
+    ),
+    Metric(
+        name="messages-history", title="100k-token history, Messages, byte path: CPU us", trial="messages-history",
+        key="cpu_us", kind="cpu",
+    ),
+    Metric(
         name="messages-paced", title="Messages streamed, paced: CPU us/event", trial="messages-paced",
         key="cpu_us_per_event", kind="cpu", decimals=1,
     ),
     Metric(name="messages-big", title="100 KB Messages: CPU us", trial="messages-big", key="cpu_us", kind="cpu"),
     Metric(name="openai", title="chat, byte path: CPU us/request", trial="openai", key="cpu_us", kind="cpu"),
+    Metric(name="chat-beside", title="chat: CPU us/request of the process that tends records", trial="chat",
+           key="beside_us", kind="cpu"),
+    Metric(name="messages-beside", title="Messages: CPU us/request of the process that tends records", trial="messages",
+           key="beside_us", kind="cpu"),
+    Metric(name="paced200-beside", title="streamed, paced, 200/s: CPU us/request of the same", trial="paced200",
+           key="beside_us", kind="cpu"),
+    Metric(name="long-beside", title="streamed, paced, 256 events: CPU us/request of the same", trial="long",
+           key="beside_us", kind="cpu"),
     Metric(name="start", title="start to first answer, s", trial="start", key="s", decimals=2),
     Metric(name="memory", title="memory after load, peak MB", trial="memory", key="peak_mb"),
+    Metric(name="memory-beside", title="the same of the process that tends records", trial="memory", key="beside_mb"),
 )  # fmt: skip
 METRIC = {metric.name: metric for metric in METRICS}
 

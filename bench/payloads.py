@@ -1,4 +1,4 @@
-"""The requests that are sent, in both dialects, whole or streamed, small, large or huge.
+"""The requests that are sent, in both dialects, whole or streamed, of several sizes.
 
 The user id repeats the model's name, so that the fake provider still knows what is asked for when a gateway
 renames the model.
@@ -10,8 +10,10 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
+from bench.history import chat_fields, messages_fields
+
 Api = Literal["chat", "messages"]
-Size = Literal["small", "large", "huge"]
+Size = Literal["small", "large", "history", "huge"]
 
 HUGE_BYTES = 32 * 1024 * 1024
 
@@ -62,9 +64,13 @@ def write_body(shape: Shape, model: str) -> bytes:
 
 
 def _chat_body(shape: Shape, model: str) -> dict[str, object]:
+    if shape.size == "history":
+        said = chat_fields()
+    else:
+        said = {"messages": [{"role": "system", "content": _SYSTEM}, *_messages(shape.size)]}
     return {
         "model": model,
-        "messages": [{"role": "system", "content": _SYSTEM}, *_messages(shape.size)],
+        **said,
         "max_tokens": 256,
         "temperature": 0.7,
         "stop": ["\n\nHuman:"],
@@ -73,10 +79,13 @@ def _chat_body(shape: Shape, model: str) -> dict[str, object]:
 
 
 def _messages_body(shape: Shape, model: str) -> dict[str, object]:
+    if shape.size == "history":
+        said = messages_fields()
+    else:
+        said = {"system": _SYSTEM, "messages": _messages(shape.size)}
     return {
         "model": model,
-        "system": _SYSTEM,
-        "messages": _messages(shape.size),
+        **said,
         "max_tokens": 256,
         "temperature": 0.7,
         "stop_sequences": ["\n\nHuman:"],

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,9 @@ from types import TracebackType
 from bench.machine import on_core
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_BESIDE = b"lockgate.recorder"
+"""In the command of a process that serves no request."""
+_SETTLE_S, _IDLE_PART = 0.3, 0.05
 _NOT_INHERITED = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "NODE_OPTIONS")
 _NOT_INHERITED_STARTS = ("LOCKGATE_", "ANTHROPIC_", "OPENAI_", "AWS_", "GOOGLE_")
 _NOT_INHERITED_ENDS = ("_PROXY", "_API_KEY", "_AUTH_TOKEN")
@@ -104,14 +108,49 @@ def tree(pid: int) -> list[int]:
     return found
 
 
+def beside(pid: int) -> list[int]:
+    """Of the process tree, those that serve no request: what tends the records of a gateway."""
+    return [p for p in tree(pid) if _BESIDE in _command_of(p)]
+
+
 def cpu_s(pid: int) -> float:
-    """CPU seconds used so far by the process tree, user and system time of all threads."""
-    return sum(_cpu_of_one(p) for p in tree(pid))
+    """CPU seconds used so far by what serves in the process tree, user and system time of all threads."""
+    return sum(_cpu_of_one(p) for p in _serving(pid))
+
+
+def cpu_beside_s(pid: int) -> float:
+    """The same of what serves no request."""
+    return sum(map(_cpu_of_one, beside(pid)))
+
+
+def settle_beside(pid: int, most_s: float = 5.0) -> None:
+    """Wait until what serves no request has caught up, so that its work is counted where it belongs."""
+    ends_s, used_s = time.monotonic() + most_s, -1.0
+    while time.monotonic() < ends_s and (now_s := cpu_beside_s(pid)) - used_s > _IDLE_PART * _SETTLE_S:
+        used_s = now_s
+        time.sleep(_SETTLE_S)
+
+
+def _serving(pid: int) -> list[int]:
+    others = beside(pid)
+    return [p for p in tree(pid) if p not in others]
+
+
+def _command_of(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def memory_mb(pid: int, field: str = "VmHWM") -> float:
-    """Memory of the process tree in MB (10^6 bytes): ``VmHWM`` is the peak so far, ``VmRSS`` the present."""
-    return sum(_status_kib(p, field) for p in tree(pid)) * 1024 / 1e6
+    """Memory of what serves in the process tree in MB (10^6 bytes): ``VmHWM`` the peak, ``VmRSS`` the present."""
+    return sum(_status_kib(p, field) for p in _serving(pid)) * 1024 / 1e6
+
+
+def memory_beside_mb(pid: int, field: str = "VmHWM") -> float:
+    """The same of what serves no request."""
+    return sum(_status_kib(p, field) for p in beside(pid)) * 1024 / 1e6
 
 
 def choose_cpu_s(from_ticks_s: float, from_threads_s: float) -> float:

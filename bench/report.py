@@ -43,7 +43,8 @@ def _medians(runs: Sequence[Run], systems: Sequence[str]) -> str:
         return "Nothing was measured."
     reference_ms = reference_s(runs) * 1e3
     caption = (
-        f"CPU time is of the whole process tree, scaled to the fastest moment of this run (calibration "
+        "CPU time is of all processes that serve requests, and apart of the one that tends records; it is "
+        f"scaled to the fastest moment of this run (calibration "
         f"{reference_ms:.0f} ms). Added times are over `direct`. Compare figures of one run only."
     )
     return write_table(head, rows) + "\n\n" + caption

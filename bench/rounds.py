@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from bench.errors import BenchError
 from bench.machine import calibrate
-from bench.processes import memory_mb
+from bench.processes import memory_beside_mb, memory_mb
 from bench.running import Bench, Running, running
 from bench.systems import System
 from bench.trials import TRIALS, Outcome, Trial, duration_s, run_trial, warm_up
@@ -54,7 +54,10 @@ def estimate_s(systems: Sequence[System], options: Options) -> float:
 
 def trials_of(system: System, options: Options) -> list[Trial]:
     """The trials that this system takes part in."""
-    return [TRIALS[name] for name in options.trials if system.trials is None or name in system.trials]
+    wanted = [TRIALS[name] for name in options.trials]
+    if system.trials is None:
+        return [trial for trial in wanted if not trial.is_special]
+    return [trial for trial in wanted if trial.name in system.trials]
 
 
 def run_rounds(bench: Bench, systems: Sequence[System], options: Options, say: Say) -> list[Run]:
@@ -93,7 +96,7 @@ def summary(outcome: Outcome) -> str:
     if outcome.void is not None:
         return f"void: {outcome.void}"
     values = outcome.values
-    if values["events"]:
+    if "cpu_us_per_event" in values:
         return (
             f"{values['cpu_us_per_event']:8.1f} us CPU/event, first token after {values['first_p50_us'] / 1e3:.1f} ms"
         )
@@ -126,6 +129,10 @@ def _outcomes(
     if target.launch.command:
         outcomes["start"] = Outcome(values={"s": target.start_s})
         outcomes["memory"] = Outcome(
-            values={"peak_mb": memory_mb(target.pid), "now_mb": memory_mb(target.pid, "VmRSS")}
+            values={
+                "peak_mb": memory_mb(target.pid),
+                "now_mb": memory_mb(target.pid, "VmRSS"),
+                "beside_mb": memory_beside_mb(target.pid),
+            }
         )
     return outcomes

@@ -7,15 +7,18 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.errors import BenchError
+from bench.limits import make_limited_key
 from bench.payloads import Shape
 from bench.programs import ROOT
 
 GATEWAY_KEY = "lockgate-bench-key-0123456789"
 PATHS = {"chat": "/v1/chat/completions", "messages": "/v1/messages"}
+CACHE_HEADER = 'x-portkey-config: {"cache":{"mode":"simple"}}'
+REFRESH_HEADER = "x-portkey-cache-force-refresh: true"
 _VERSION = "anthropic-version: 2023-06-01"
 
 
@@ -103,6 +106,45 @@ def lockgate(python: str = sys.executable) -> System:
         )
 
     return System(name="lockgate", launch=launch, model_form="@{provider}/{model}")
+
+
+def lockgate_with_limits(python: str = sys.executable) -> System:
+    """The same with a key that falls under three budgets and two rates, none of which is ever reached."""
+    plain = lockgate(python)
+
+    def launch(place: Place) -> Launch:
+        without = plain.launch(place)
+        key = make_limited_key(Path(without.env["LOCKGATE_HOME"]))
+        return replace(without, headers=(f"Authorization: Bearer {key}", _VERSION))
+
+    return replace(plain, name="lockgate-limits", launch=launch, trials=frozenset({"chat", "messages"}))
+
+
+def lockgate_without_records(python: str = sys.executable) -> System:
+    """The same without bodies and without a store: records in the journal, and nothing else."""
+    plain = lockgate(python)
+
+    def launch(place: Place) -> Launch:
+        found = plain.launch(place)
+        with (place.folder / "lockgate.toml").open("a") as config:
+            config.write("\n[records]\nenabled = false\n")
+        return found
+
+    return replace(plain, name="lockgate-unrecorded", launch=launch, trials=frozenset({"chat", "messages", "paced200"}))
+
+
+def lockgate_with_cache(python: str = sys.executable, *, is_hit: bool) -> System:
+    """The same with a config that has a cache: every answer comes from it, or every one is asked for and kept."""
+    plain = lockgate(python)
+    headers = (CACHE_HEADER,) if is_hit else (CACHE_HEADER, REFRESH_HEADER)
+
+    def launch(place: Place) -> Launch:
+        without = plain.launch(place)
+        return replace(without, headers=(*without.headers, *headers))
+
+    name = "lockgate-hit" if is_hit else "lockgate-miss"
+    trials = frozenset({"chat", "messages", "paced200", "long"})
+    return replace(plain, name=name, launch=launch, trials=trials)
 
 
 def other(name: str, command: str) -> System:

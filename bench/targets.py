@@ -55,6 +55,16 @@ class PeerTarget:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PartTarget:
+    """What the same with more or less to do, ``system``, may cost: at most ``most`` times as much as ``of``."""
+
+    metric: str
+    system: str
+    most: float
+    of: str = "lockgate"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """A target beside what was reached."""
 
@@ -87,6 +97,14 @@ PEER_TARGETS = (
     PeerTarget(metric="chat", peer="portkey", parts=10),
     PeerTarget(metric="chat", peer="litellm", parts=100),
 )
+PART_TARGETS = (
+    PartTarget(metric="chat", system="lockgate-limits", most=1.15),
+    PartTarget(metric="messages", system="lockgate-limits", most=1.15),
+    PartTarget(metric="chat", system="lockgate", most=1.15, of="lockgate-unrecorded"),
+    PartTarget(metric="messages", system="lockgate", most=1.15, of="lockgate-unrecorded"),
+    PartTarget(metric="paced200", system="lockgate", most=1.15, of="lockgate-unrecorded"),
+    PartTarget(metric="long", system="lockgate-hit", most=0.2, of="lockgate-miss"),
+)
 
 
 def verdicts(runs: Sequence[Run], system: str = "lockgate") -> list[Verdict]:
@@ -106,6 +124,12 @@ def verdicts(runs: Sequence[Run], system: str = "lockgate") -> list[Verdict]:
             found.append(
                 Verdict(metric=part.metric, reached=reached.median, most=peer.median / part.parts, basis=basis)
             )
+    for more in PART_TARGETS:
+        of = system if more.of == "lockgate" else more.of
+        plain, loaded = figure(runs, of, METRIC[more.metric]), figure(runs, more.system, METRIC[more.metric])
+        if plain and loaded:
+            basis = f"{more.most:g} x without limits" if of == system else f"{more.system}: {more.most:g} x {of}"
+            found.append(Verdict(metric=more.metric, reached=loaded.median, most=plain.median * more.most, basis=basis))
     return found
 
 

@@ -12,11 +12,9 @@ from dataclasses import dataclass, field
 from bench.errors import BenchError
 from bench.machine import on_core
 from bench.payloads import FIRST_TOKEN, Shape
-from bench.processes import cpu_s
+from bench.processes import beside, cpu_beside_s, cpu_s, settle_beside
 from bench.running import Bench, Running, ask
 
-STREAM_S = 1.2
-"""A paced stream lasts 56 x 20 ms; after this time as many end as begin."""
 LOAD_LIMIT_S = 60.0
 
 
@@ -24,7 +22,8 @@ LOAD_LIMIT_S = 60.0
 class Trial:
     """One kind of load. ``rate_per_s`` 0 means: as much as ``connections`` in a closed loop can.
 
-    ``length`` is how long it lasts in units of the chosen seconds.
+    ``length`` is how long it lasts in units of the chosen seconds. ``is_special``: only for systems that name it.
+    ``stream_s``: a paced stream lasts 20 ms for each event; after this time as many end as begin.
     """
 
     name: str
@@ -33,7 +32,9 @@ class Trial:
     connections: int
     rate_per_s: float = 0.0
     is_paced: bool = False
+    stream_s: float = 1.2
     length: float = 1.0
+    is_special: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,39 @@ TRIALS = {
         Trial(
             name="paced", title="paced streams", shape=_PACED, connections=80, rate_per_s=20, is_paced=True, length=1.5
         ),
+        Trial(
+            name="paced200",
+            title="paced streams, 200/s",
+            shape=_PACED,
+            connections=400,
+            rate_per_s=200,
+            is_paced=True,
+            length=1.5,
+            is_special=True,
+        ),
+        Trial(
+            name="long",
+            title="paced streams of 256 events",
+            shape=Shape(api="chat", model="claude-long-paced", is_stream=True),
+            connections=600,
+            rate_per_s=60,
+            is_paced=True,
+            stream_s=5.4,
+            is_special=True,
+        ),
         Trial(name="big", title="100 KB requests", shape=Shape(api="chat", size="large"), connections=8),
+        Trial(
+            name="history",
+            title="100k-token history, chat",
+            shape=Shape(api="chat", size="history"),
+            connections=8,
+        ),
+        Trial(
+            name="messages-history",
+            title="100k-token history, Messages",
+            shape=Shape(api="messages", size="history"),
+            connections=8,
+        ),
         Trial(
             name="messages-paced",
             title="paced Messages streams",
@@ -80,7 +113,18 @@ TRIALS = {
         ),
     )
 }
-DEFAULT_TRIALS = ("chat", "chat200", "messages", "stream", "paced", "big")
+DEFAULT_TRIALS = (
+    "chat",
+    "chat200",
+    "messages",
+    "stream",
+    "paced",
+    "paced200",
+    "long",
+    "big",
+    "history",
+    "messages-history",
+)
 LIFE_TRIALS = ("start", "memory")
 """Read from a system's life rather than from a load of their own."""
 
@@ -106,7 +150,7 @@ def warm_up(bench: Bench, target: Running, trial: Trial) -> None:
 
 def duration_s(trial: Trial, seconds: float) -> float:
     """About how long the trial takes."""
-    return seconds * trial.length + (2 * STREAM_S if trial.is_paced else 0.3)
+    return seconds * trial.length + (2 * trial.stream_s if trial.is_paced else 0.3)
 
 
 def _refusal(target: Running, shape: Shape) -> str | None:
@@ -169,6 +213,8 @@ def _load(
 
 
 def _loaded(bench: Bench, target: Running, trial: Trial, seconds: float) -> Outcome:
+    settle_beside(target.pid)
+    beside_before_s = cpu_beside_s(target.pid)
     cpu_before_s, began_s = cpu_s(target.pid), time.monotonic()
     result = _load(bench, target, trial, seconds)
     used_s, wall_s = cpu_s(target.pid) - cpu_before_s, time.monotonic() - began_s
@@ -177,6 +223,9 @@ def _loaded(bench: Bench, target: Running, trial: Trial, seconds: float) -> Outc
     values = _figures(result)
     values["cpu_us"] = used_s / result["ok"] * 1e6
     values["busy"] = used_s / wall_s
+    if beside(target.pid):
+        settle_beside(target.pid)
+        values["beside_us"] = (cpu_beside_s(target.pid) - beside_before_s) / result["ok"] * 1e6
     if result["events"]:
         values["cpu_us_per_event"] = used_s / result["events"] * 1e6
     return Outcome(values=values)
@@ -184,17 +233,24 @@ def _loaded(bench: Bench, target: Running, trial: Trial, seconds: float) -> Outc
 
 def _paced(bench: Bench, target: Running, trial: Trial, seconds: float) -> Outcome:
     """The cost is read inside a window in which as many streams end as begin; times are of all streams."""
-    with _loading(bench, _command(bench, target, trial, STREAM_S + seconds, trial.rate_per_s)) as load:
-        time.sleep(STREAM_S)
+    with _loading(bench, _command(bench, target, trial, trial.stream_s + seconds, trial.rate_per_s)) as load:
+        time.sleep(trial.stream_s)
+        beside_before_s = cpu_beside_s(target.pid)
         cpu_before_s, events_before = cpu_s(target.pid), bench.provider.counters()["events"]
         time.sleep(seconds)
         used_s, events = cpu_s(target.pid) - cpu_before_s, bench.provider.counters()["events"] - events_before
+        beside_s = cpu_beside_s(target.pid) - beside_before_s
         result = _result(load, LOAD_LIMIT_S)
     if reason := _void(result):
         return Outcome(void=reason)
-    if not events:
+    if not result["events"]:
         return Outcome(void="no event passed in the window")
-    return Outcome(values=_figures(result) | {"cpu_us_per_event": used_s / events * 1e6, "busy": used_s / seconds})
+    values = _figures(result) | {"cpu_us": used_s / (trial.rate_per_s * seconds) * 1e6, "busy": used_s / seconds}
+    if beside(target.pid):
+        values["beside_us"] = beside_s / (trial.rate_per_s * seconds) * 1e6
+    if events:  # none when every answer comes from a cache
+        values["cpu_us_per_event"] = used_s / events * 1e6
+    return Outcome(values=values)
 
 
 def _void(result: dict[str, float]) -> str | None:

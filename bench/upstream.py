@@ -31,10 +31,10 @@ class FakeProvider:
         return counters
 
 
-def start_fake_provider(programs: Programs, children: Children, core: int | None) -> FakeProvider:
+def start_fake_provider(programs: Programs, children: Children, core: int | None, *, pace_ms: int = 20) -> FakeProvider:
     """Start the fake provider on a free port and wait until it answers."""
     port = free_port()
-    command = [str(programs.upstream), "--port", str(port), "--pace-ms", "20"]
+    command = [str(programs.upstream), "--port", str(port), "--pace-ms", str(pace_ms)]
     provider = FakeProvider(process=children.start(command, core=core, log=BUILD / "upstream.log"), port=port)
     deadline_s = time.monotonic() + 5
     while time.monotonic() < deadline_s:

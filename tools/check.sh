@@ -23,6 +23,7 @@ step lint $bin/ruff check --quiet .
 step types $bin/mypy
 step imports $bin/lint-imports --no-logo
 step generated $bin/python -m tools.docs --check
+step prices $bin/python -m tools.price_book --check
 step links $bin/python -m tools.links
 step tree $bin/python -m tools.tree
 

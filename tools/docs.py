@@ -1,7 +1,7 @@
 """Writes the pages of docs/reference that come from code: python -m tools.docs [--check]
 
-Each page is a function of what exists: errors, settings, models, providers, commands, tests of conformance. Nobody
-edits those pages by hand.
+Each page is a function of what exists: errors, settings, models, prices, providers, commands, tests of conformance.
+Nobody edits those pages by hand.
 """
 
 from __future__ import annotations
@@ -9,20 +9,26 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from tools.docs_admin import admin_page
 from tools.docs_cli import cli_page
 from tools.docs_config import configuration_page
 from tools.docs_conformance import conformance_page, untested
 from tools.docs_errors import errors_page
 from tools.docs_models import models_page
+from tools.docs_prices import prices_page
 from tools.docs_providers import providers_page
+from tools.docs_routes import routes_page
 from tools.files import ROOT
 
 PAGES: dict[str, Callable[[], str]] = {
+    "admin-api.md": admin_page,
     "cli.md": cli_page,
     "configuration.md": configuration_page,
+    "config-object.md": routes_page,
     "conformance.md": conformance_page,
     "errors.md": errors_page,
     "models.md": models_page,
+    "prices.md": prices_page,
     "providers.md": providers_page,
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,24 +22,39 @@ its arguments on to `lockgate up`.
 |---|---|
 """
 
-TYPES = {str: "TEXT", int: "NUMBER", float: "NUMBER", Path: "PATH"}
+TYPES: dict[object, str] = {
+    str: "TEXT",
+    int: "NUMBER",
+    float: "NUMBER",
+    Path: "PATH",
+    datetime: "TIME",
+    list[str]: "TEXT",
+    list[int]: "NUMBER",
+}
 
 
 def cli_page() -> str:
     """Return the page: a table of all commands, then a section for each."""
     found = list(commands())
-    table = "".join(
-        f"| [`lockgate {name}`](#lockgate-{name}) | {cell(summary(command))} |\n" for name, command in found
-    )
+    rows = ((name, f"#lockgate-{name.replace(' ', '-')}", cell(summary(command))) for name, command in found)
+    table = "".join(f"| [`lockgate {name}`]({link}) | {about} |\n" for name, link, about in rows)
     return HEAD + table + "".join(section(name, command) for name, command in found)
 
 
 def commands() -> Iterator[tuple[str, Any]]:
-    """Yield every command that is not hidden, by its name, in the order of the source."""
+    """Yield every command that is not hidden, by its name, in the order of the source; of a group those in it."""
     group: Any = typer.main.get_command(cli)
+    yield from _commands_of(group, "")
+
+
+def _commands_of(group: Any, prefix: str) -> Iterator[tuple[str, Any]]:
     for name, command in group.commands.items():
-        if not command.hidden:
-            yield name, command
+        if command.hidden:
+            continue
+        if hasattr(command, "commands"):
+            yield from _commands_of(command, f"{prefix}{name} ")
+        else:
+            yield prefix + name, command
 
 
 def summary(command: Any) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import inspect as shape
 
-from lockgate.config import Document
+from lockgate.config import Document, RateLimitSettings, UsageLimitSettings
+from lockgate.config.document import AnchorSettings
 from lockgate.providers import load_providers
 from tools.docs_cli import commands
 from tools.docstrings import cell, class_doc, field_docs
@@ -26,6 +27,8 @@ are resolved when the configuration is loaded; what they yield is never shown ag
 folder of the configuration file.
 """
 
+NOT_A_KEY = "Not a key"
+"""Stands in the docstring of a field that the reader of the file fills in."""
 
 ENVIRONMENT = """
 ## Environment
@@ -35,7 +38,17 @@ What the command line says beats the environment, the environment beats the file
 | variable | meaning |
 |---|---|
 | `LOCKGATE_API_KEY` | a gateway key; no other is made at the first start |
+| `LOCKGATE_ADMIN_KEY` | a key that manages the organisation and calls no models; no other is made at the first start |
+| `LOCKGATE_CACHE_URL` | as `url` of `[cache]`, before it |
+| `BLOCK_INLINE_CONFIG` | `true`: requests may use only what is saved (configs, providers, hosts), in every workspace |
+| `LOCKGATE_REDIS_URL` | as `url` of `[counters]`, before it |
 | `LOCKGATE_HOME` | folder for keys and records; `.lockgate` in a checkout, the platform's data folder elsewhere |
+| `LOCKGATE_DATABASE_URL` | as `url` of `[database]`, before it |
+| `LOCKGATE_MASTER_KEY` | 32 random bytes in base64 that encrypt stored credentials; needed with PostgreSQL, otherwise \
+`master.key` in the state folder is made at the first start |
+| `LOCKGATE_WORKER` | set by `up --workers` for the processes that it starts; not for people |
+| `LOCKGATE_MASTER_KEY_PREVIOUS` | the master key before, until `lockgate secrets rotate` has \
+[replaced it](../how-to/rotate-the-master-key.md) |
 """
 
 
@@ -62,6 +75,17 @@ def tables() -> Iterator[type[msgspec.Struct]]:
         entry = info.value_type if isinstance(info, shape.DictType) else info
         assert isinstance(entry, shape.StructType)
         yield entry.cls
+    yield from (UsageLimitSettings, AnchorSettings, RateLimitSettings)
+
+
+def keys_of(kind: type[msgspec.Struct]) -> Iterator[msgspec.structs.FieldInfo]:
+    """Yield the fields of a table that somebody may write."""
+    docs = field_docs(kind)
+    for field in msgspec.structs.fields(kind):
+        if field.name not in docs:
+            raise ValueError(f"{kind.__name__}.{field.name} has no docstring")
+        if NOT_A_KEY not in docs[field.name]:
+            yield field
 
 
 def heading(kind: type[msgspec.Struct]) -> str:
@@ -78,9 +102,7 @@ def section(kind: type[msgspec.Struct]) -> str:
     purpose = class_doc(kind).partition(": ")[2]
     lines = [f"\n## `{heading(kind)}`\n\n{purpose[:1].upper()}{purpose[1:]}\n\n"]
     lines.append("| key | type | default | meaning |\n|---|---|---|---|\n")
-    for field in msgspec.structs.fields(kind):
-        if field.name not in docs:
-            raise ValueError(f"{kind.__name__}.{field.name} has no docstring")
+    for field in keys_of(kind):
         row = (f"`{field.encode_name}`", cell(type_name(field.type)), default_text(field), cell(docs[field.name]))
         lines.append(f"| {' | '.join(row)} |\n")
     return "".join(lines)
@@ -117,6 +139,8 @@ def type_name(kind: object) -> str:
             return f"list of {type_name(typing.get_args(kind)[0])}"
         case shape.DictType():
             return f"table of {type_name(typing.get_args(kind)[1])}"
+        case shape.DateTimeType():
+            return "time"
         case shape.StructType():
             return f"the keys of `{heading(info.cls)}`"
         case _:

@@ -42,6 +42,8 @@ FEATURES = {
     "has_forced_tools": "forced tools",
     "has_output_format": "structured output",
     "is_fast_capable": "fast mode",
+    "has_system_turns": "system turns",
+    "binds_thinking": "own thinking only",
 }
 
 

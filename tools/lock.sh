@@ -2,7 +2,7 @@
 # Compiles requirements/*.in. The results name versions and hashes, never a host.
 set -eu
 cd "$(dirname "$0")/../requirements"
-for name in run dev sdk-previous frameworks frameworks-instructor claude-code; do
+for name in run dev sdk-previous sdk-older frameworks frameworks-instructor claude-code; do
     echo "Compiling: requirements/$name.txt"
     ../.venv/bin/pip-compile -q --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url --no-emit-trusted-host \
         --no-emit-find-links --no-emit-options --no-annotate --no-header -o "$name.txt" "$name.in"

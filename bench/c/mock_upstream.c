@@ -9,6 +9,7 @@
  * Without "stream": true the answer is whole. With it the model's name decides how the events come:
  *   ...-paced   one event per write, one write every --pace-ms (how real models look)
  *   ...-flood   text without end, as fast as the socket takes it, 256 MiB at most
+ *   ...-long-paced   the same with 256 events: an answer of some 500 tokens
  *   else        56 events, four per write, as fast as possible
  *
  * A gateway may rename the model, so the same word counts in the user id too ("user-claude-paced").
@@ -30,7 +31,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MAX_EVENTS = 64, EVENTS_PER_WRITE = 4, FLOOD_LIMIT_BYTES = 256 << 20, WINDOW_BYTES = 4096 };
+enum { MAX_EVENTS = 64, DELTAS = 50, LONG_ROUNDS = 5, EVENTS_PER_WRITE = 4, FLOOD_LIMIT_BYTES = 256 << 20, WINDOW_BYTES = 4096 };
 
 typedef struct {
     char *bytes;
@@ -40,6 +41,7 @@ typedef struct {
 typedef struct {
     text whole;
     text events[MAX_EVENTS];
+    int first_delta;
     int event_count;
 } script;
 
@@ -49,7 +51,7 @@ typedef struct connection {
     int fd;
     mode mode;
     const script *script;
-    int next_event;
+    int next_event, rounds;
     bool wants_write;
     long flooded_bytes;
     double due_s;
@@ -110,7 +112,8 @@ static void write_anthropic_script(void) {
     add_event(&anthropic, "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,"
                           "\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n");
     add_event(&anthropic, "event: ping\ndata: {\"type\": \"ping\"}\n\n");
-    for (int i = 0; i < 50; i++) {
+    anthropic.first_delta = anthropic.event_count;
+    for (int i = 0; i < DELTAS; i++) {
         snprintf(t, sizeof t,
                  "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,"
                  "\"delta\":{\"type\":\"text_delta\",\"text\":\" tok%d and\"}}\n\n",
@@ -132,7 +135,7 @@ static void write_openai_script(void) {
              "\"usage\":{\"prompt_tokens\":212,\"completion_tokens\":64,\"total_tokens\":276}}",
              ANSWER);
     set_whole(&openai, t);
-    for (int i = 0; i < 50; i++) {
+    for (int i = 0; i < DELTAS; i++) {
         snprintf(t, sizeof t,
                  "data: {\"id\":\"chatcmpl-mock\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,"
                  "\"model\":\"gpt-mock\",\"choices\":[{\"index\":0,\"delta\":{%s\"content\":\" tok%d and\"},"
@@ -221,6 +224,7 @@ static bool send_next_paced(connection *c) {
     const text *event = &c->script->events[c->next_event++];
     if (!send_bytes(c, event->bytes, event->length)) return false;
     counters.events++;
+    if (c->next_event == c->script->first_delta + DELTAS && --c->rounds > 0) c->next_event = c->script->first_delta;
     if (c->next_event == c->script->event_count) return end_stream(c);
     c->due_s += pace_s;
     queue_add(c);
@@ -307,6 +311,7 @@ static bool answer_stream(connection *c, const request *r, const script *s) {
     c->next_event = 0;
     if (body_has(r, "-paced\"")) {
         c->mode = PACED;
+        c->rounds = body_has(r, "-long-paced\"") ? LONG_ROUNDS : 1;
         c->due_s = now_s();
         return send_next_paced(c);
     }

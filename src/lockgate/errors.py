@@ -2,17 +2,26 @@
 
     GatewayError
     ├── InvalidRequest      400  the client's input is wrong; ``path`` says where
-    │   └── Unsupported     400  right in itself, but the target cannot express it
+    │   ├── Unsupported     400  right in itself, but the target cannot express it
+    │   ├── BadFilter       400  a filter of records is wrong; ``start`` and ``end`` say which token
+    │   └── InvalidConfig   400  the config that routes the request is wrong; ``faults`` has each path
     ├── Unauthenticated     401  no gateway key, or none that we know
     ├── Forbidden           403
     ├── NotFound            404  no such route or object
     ├── MethodNotAllowed    405  the route exists, but not for this method
     ├── ModelNotAllowed     412  the provider record does not offer this model
     ├── Conflict            409  not in the state of a thing; asking again at once would not help
+    ├── PreconditionFailed  412  the thing has changed since the version that If-Match names
     ├── TooLarge            413
     ├── ClientGone          499  the client left before the answer was complete
     ├── NoTarget            400  nothing says which provider serves the request
     ├── Draining            503  the gateway is shutting down
+    ├── LimitReached             a budget or a rate refuses; ``limit`` says which
+    │   ├── RateLimited     429  too many requests or tokens in too short a time
+    │   ├── BudgetReserved  429  what is left is reserved by requests under way
+    │   └── BudgetExceeded  412  a budget is used up, or less is left than the request may cost
+    ├── CountersUnreachable 503  the store of budgets and rates does not answer
+    ├── Unavailable         503  the database cannot be reached
     ├── UpstreamError       ...  the provider's side failed
     │   ├── Unreachable     503  no connection could be made
     │   ├── TimedOut        408  one of our time limits ran out
@@ -21,6 +30,7 @@
     │   ├── Malformed       502  the answer is not what the dialect promises
     │   └── Rejected        =    the provider answered with an error; its status is kept
     ├── ConfigError         -    what an operator wrote is wrong; never sent to a client
+    │   └── ConfigFaults    -    several of them
     └── Internal            500  a bug of ours
 
 ``kind`` is the ``error.type`` that clients read; it uses Anthropic's vocabulary, which both dialects
@@ -30,7 +40,8 @@ Messages never hold a secret, a prompt or an upstream body.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, NamedTuple
 
 
 class GatewayError(Exception):
@@ -64,6 +75,41 @@ class Unsupported(InvalidRequest):
     """The input is valid, but the chosen target cannot express it."""
 
     code = "unsupported"
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong, and where."""
+
+    path: str
+    """Dotted, such as ``targets.0.weight``; empty for the whole."""
+    what: str
+
+    def __str__(self) -> str:
+        return f"path: {self.path}, message: {self.what}"
+
+
+class InvalidConfig(InvalidRequest):
+    """The config that routes the request is wrong. The answer lists each fault with its path."""
+
+    code = "invalid_config"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        first = faults[0]
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        where = f"{first.path}: " if first.path else ""
+        super().__init__(f"Invalid config passed: {where}{first.what}{more}", path=first.path or None)
+        self.faults = tuple(faults)
+
+
+class BadFilter(InvalidRequest):
+    """A filter of records is wrong; the message says what, ``start`` and ``end`` where in its text."""
+
+    code = "bad_filter"
+
+    def __init__(self, message: str, *, start: int, end: int) -> None:
+        super().__init__(f"{message} (characters {start} to {end})", path=f"filter[{start}:{end}]")
+        self.start = start
+        self.end = end
 
 
 class NoTarget(InvalidRequest):
@@ -120,6 +166,14 @@ class Conflict(GatewayError):
     kind = "invalid_request_error"
 
 
+class PreconditionFailed(GatewayError):
+    """The thing is at another version than the one that ``If-Match`` names."""
+
+    status = 412
+    code = "precondition_failed"
+    kind = "invalid_request_error"
+
+
 class TooLarge(GatewayError):
     """The request is larger than the limit."""
 
@@ -145,6 +199,69 @@ class Draining(GatewayError):
     retryable = True
 
 
+class LimitReached(GatewayError):
+    """A budget or a rate refuses the request."""
+
+    code = "limit_reached"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        limit: Mapping[str, object] | None = None,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+        is_of_target: bool = False,
+    ) -> None:
+        super().__init__(message, wire_code=self.code)
+        self.is_of_target = is_of_target
+        """Whether it is a limit of who serves, so that another target may help; else one of who asks."""
+        self.limit = limit
+        """What ``error.limit`` says on the wire: which limit, how far it is used, when it resets."""
+        self.headers = headers
+        """The same for clients that read headers, and when to ask again."""
+
+
+class RateLimited(LimitReached):
+    """Too many requests or tokens in too short a time."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+    kind = "rate_limit_error"
+
+
+class BudgetReserved(LimitReached):
+    """What is left of a budget is reserved by requests under way; it clears in seconds."""
+
+    status = 429
+    code = "budget_reserved"
+    kind = "rate_limit_error"
+
+
+class BudgetExceeded(LimitReached):
+    """A budget is used up, or less is left of it than the request may cost."""
+
+    status = 412
+    code = "budget_exceeded"
+    kind = "budget_exceeded"
+
+
+class CountersUnreachable(GatewayError):
+    """The store of the counters of budgets and rates does not answer."""
+
+    status = 503
+    code = "counters_unreachable"
+    retryable = True
+
+
+class Unavailable(GatewayError):
+    """The database cannot be reached, or is busy for too long. Requests to models go on without it."""
+
+    status = 503
+    code = "unavailable"
+    kind = "overloaded_error"
+    retryable = True
+
+
 class Internal(GatewayError):
     """A bug of ours. The message is always the same; details go to the log."""
 
@@ -157,6 +274,22 @@ class ConfigError(GatewayError):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class ConfigFaults(ConfigError):
+    """Several things that an operator wrote are wrong: all of them, a line each."""
+
+    def __init__(self, faults: Sequence[ConfigError]) -> None:
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = tuple(faults)
+
+
+def raise_all(faults: Sequence[ConfigError]) -> None:
+    """Raise the faults together, one alone as it is, and nothing when there is none."""
+    if len(faults) > 1:
+        raise ConfigFaults(faults)
+    if faults:
+        raise faults[0]
 
 
 class UpstreamError(GatewayError):
@@ -176,7 +309,8 @@ class Unreachable(UpstreamError):
 
 
 class TimedOut(UpstreamError):
-    """One of our time limits ran out. ``phase`` is one of pool, connect, tls, write, first_byte, idle, total."""
+    """One of our time limits ran out. ``phase`` is one of pool, connect, tls, write, first_byte, idle, total, and
+    request, which is the client's own limit."""
 
     status = 408
     code = "upstream_timeout"

@@ -9,6 +9,7 @@ SAID = f"{CHOICE}.message"
 NOT_THERE = none("OpenAI's format has none")
 TEXT = {"type": "text", "text": "Fine, grüße ☂"}
 USE = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {"city": "Zürich ☂", "n": 1}}
+PROGRAM = {"type": "code_execution_20260120", "tool_id": "srvtoolu_é"}
 CALL = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": '{"city": "Zürich ☂", "n": 1}'}}
 WEB = {
     "type": "web_search_result_location",
@@ -174,6 +175,17 @@ ANSWERS = (
         cells=on(
             strict=translated("`tool_calls`", got={f"{SAID}.tool_calls[0].toolset_name": GONE}),
             non_strict=carried("`toolset_name`", got={f"{SAID}.tool_calls[0].toolset_name": "computer"}),
+            messages=carried(),
+            adapter=NOT_THERE,
+        ),
+    ),
+    Row(
+        section="answer",
+        name="tool_use of a program",
+        anthropic={"content": [{**USE, "caller": PROGRAM}], "stop_reason": "tool_use"},
+        cells=on(
+            strict=translated("`tool_calls`", got={f"{SAID}.tool_calls[0].caller": GONE}),
+            non_strict=carried("`caller`", got={f"{SAID}.tool_calls[0].caller": PROGRAM}),
             messages=carried(),
             adapter=NOT_THERE,
         ),

@@ -45,9 +45,6 @@ VERDICTS = {
 GONE = "<nothing there>"
 """As an expected value: the path leads nowhere."""
 
-SOMEHOW = "<under any name>"
-"""As the one name of what is dropped: it must be named, however."""
-
 
 class Expect(Struct, frozen=True, kw_only=True):
     """What becomes of a row on one route.

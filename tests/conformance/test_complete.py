@@ -9,8 +9,8 @@ import pytest
 
 from tests.conformance import documented
 from tests.conformance.rows import ROWS
-from tests.conformance.table import MODES, ROUTES, SECTIONS, VERDICTS
-from tools.docs_conformance import cells, conformance_page
+from tests.conformance.table import MODES, ROUTES, SECTIONS, VERDICTS, Row, carried, gap, on
+from tools.docs_conformance import cell, cells, conformance_page
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -53,3 +53,9 @@ def test_each_cell_of_the_page_leads_to_its_test():
     shown = re.findall(r"test_conformance\.py#([^)]+)\)", conformance_page())
     tested = [row.cell_id(route, mode) for row, route, mode, expect in cells() if expect.verdict != "none"]
     assert shown == tested
+
+
+def test_a_gap_is_shown_until_its_test_passes():
+    row = Row(section="field", name="x", cells=on(gap(carried(), "not yet"), carried(), carried()))
+    assert cell(row, "chat_strict", "whole").startswith("[🔴](")
+    assert cell(row, "messages", "whole").startswith("[✅](")

@@ -12,9 +12,11 @@ import pytest
 from lockgate.config import Document, read_document
 from lockgate.dataplane import paths
 from lockgate.providers import load_providers
+from lockgate.routing.conditions import MalformedQuery, compile_query, holds
+from lockgate.routing.scene import Scene
 from tools.docs import PAGES, rendered
 from tools.docs_cli import commands
-from tools.docs_config import tables
+from tools.docs_config import keys_of, tables
 from tools.docs_errors import error_classes
 from tools.fences import Fence, fences, shell_lines
 from tools.files import ROOT, project_files
@@ -57,9 +59,15 @@ def test_each_provider_is_documented():
     assert {name for name in load_providers() if f"`{name}`" not in reference("providers.md")} == set()
 
 
+def test_each_field_of_the_control_plane_has_a_meaning():
+    rows = [line for line in reference("admin-api.md").splitlines() if re.match(r"\| `\w+`[^|]*\|[^|]*\|[^|]*\|", line)]
+    assert len(rows) > 300
+    assert [row for row in rows if row.endswith("|  |")] == []
+
+
 def test_each_setting_is_documented():
     text = reference("configuration.md")
-    settings = {field.encode_name for kind in tables() for field in msgspec.structs.fields(kind)}
+    settings = {field.encode_name for kind in tables() for field in keys_of(kind)}
     assert {name for name in settings if f"| `{name}` |" not in text} == set()
 
 
@@ -70,6 +78,41 @@ def test_each_command_is_documented():
 def test_each_route_is_documented():
     text = reference("http-api.md")
     assert {path for path in paths._ROUTES if f"`{path}`" not in text and f"`/v1{path}`" not in text} == set()
+
+
+def test_each_operator_of_a_query_is_documented():
+    with pytest.raises(MalformedQuery) as caught:
+        compile_query({"params.n": msgspec.Raw(b'{"$nope": 1}')})
+    operators = str(caught.value).partition("known: ")[2].split(", ")
+    assert len(operators) > 5
+    assert [name for name in [*operators, "$and", "$or"] if f"`{name}`" not in reference("config-object.md")] == []
+
+
+QUERIES = [
+    line.strip("| ").split(" | ")
+    for line in reference("config-object.md").partition("\n## Queries\n")[2].partition("\n## ")[0].splitlines()
+    if line.startswith('| `{"')
+]
+
+
+@pytest.mark.parametrize("query, held, missed", QUERIES)
+def test_each_query_of_the_reference_holds_for_what_it_says(query, held, missed):
+    compiled = compile_query(msgspec.json.decode(query.strip("`"), type=dict[str, msgspec.Raw]))
+    found = []
+    for text in (held, missed):
+        said = msgspec.json.decode(text.strip("`"))
+        scene = Scene(
+            path=said.get("path", "/v1/chat/completions"),
+            roll=lambda: 0.0,
+            metadata=said.get("metadata", {}),
+            params={name: msgspec.Raw(msgspec.json.encode(value)) for name, value in said.get("params", {}).items()},
+        )
+        found.append(holds(compiled, scene))
+    assert found == [True, False]
+
+
+def test_the_reference_shows_queries():
+    assert len(QUERIES) > 9
 
 
 def test_each_header_is_documented():
@@ -98,7 +141,10 @@ def test_a_link_that_leads_nowhere_is_seen(tmp_path):
 @pytest.mark.parametrize("fence", blocks("console", "sh"), ids=str)
 def test_shown_commands_exist(fence):
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    known = {name: {option for param in command.params for option in param.opts} for name, command in commands()}
+    known = {
+        name: {option for param in command.params for option in (*param.opts, *param.secondary_opts)}
+        for name, command in commands()
+    }
     for line in shell_lines(fence):
         words = [word for word in shlex.split(line, comments=True) if word != "&"]
         while words and re.match(r"^[A-Z_]+=", words[0]):
@@ -107,8 +153,9 @@ def test_shown_commands_exist(fence):
             asked = {word for word in words[1:] if re.fullmatch(r"[a-z-]+", word)}
             assert asked <= targets, line
         if words[0].endswith("bin/lockgate") or words[0] == "lockgate":
-            assert words[1] in known, line
-            assert {word for word in words[2:] if word.startswith("-")} <= known[words[1]], line
+            name = next((name for name in known if words[1 : 1 + name.count(" ") + 1] == name.split()), None)
+            assert name is not None, line
+            assert {word for word in words[2:] if re.match(r"-+[a-z]", word)} <= known[name], line
 
 
 @pytest.mark.parametrize("fence", blocks("toml"), ids=str)

@@ -100,7 +100,7 @@ class Violation(Struct, frozen=True, kw_only=True):
 
 RINGS = "Rings: a module imports only what lies below it"
 PURE = "Pure rings do no input or output and own no clock, dice or log"
-PORTS = "The data plane reaches store, transport and telemetry only through ports"
+PORTS = "The data plane reaches store, transport, telemetry and records only through ports"
 SIMULATOR = "The simulator shares no translation code with the gateway it tests"
 DIALECTS = "A dialect never imports another"
 PROVIDERS = "A provider never imports another"

@@ -14,7 +14,8 @@ from tools.files import ROOT
 
 README = ROOT / "README.md"
 ORIGIN = f"http://127.0.0.1:{Document().server.port}"
-PYTHON = list(fences(README, "python"))
+PYTHON = [fence for fence in fences(README, "python") if "LOCKGATE_ADMIN_KEY" not in fence.text]
+"""The quick start; what manages too is run by the tests of whole processes."""
 SHELL = list(fences(README, "console"))
 MODEL = re.compile(r"@(?:anthropic|openai)/[\w.-]+")
 

@@ -46,6 +46,7 @@ OWN_CLASSES = {
         529: "OverloadedError",
     },
     ("python-previous", "anthropic"): {413: "RequestTooLargeError", 529: "OverloadedError"},
+    ("python-older", "anthropic"): {413: "RequestTooLargeError", 529: "OverloadedError"},
     ("javascript-newest", "anthropic"): {
         408: "RequestTimeoutError",
         413: "ContentTooLargeError",

@@ -24,7 +24,7 @@ class Client:
     """A language, the generation of its SDKs, and how to run a program that uses them."""
 
     name: str
-    """python-newest, python-previous, javascript-newest or javascript-previous."""
+    """python-newest, python-previous, python-older, javascript-newest or javascript-previous."""
     command: tuple[str, ...]
     driver: Path
     examples: Path
@@ -106,7 +106,7 @@ def javascript_client(
     programs = home / "programs"
     programs.mkdir(exist_ok=True)
     (programs / "node_modules").symlink_to(folder / "node_modules")
-    for program in (DRIVERS / "drive.mjs", *sorted((EXAMPLES / "javascript").glob("*.mjs"))):
+    for program in (*sorted(DRIVERS.glob("*.mjs")), *sorted((EXAMPLES / "javascript").glob("*.mjs"))):
         shutil.copy(program, programs)
     return Client(
         name=name,
@@ -124,8 +124,9 @@ def make_client(name: str, evidence: Evidence, home: Path, say: Say) -> Client:
     match name:
         case "python-newest":
             return python_client(name, Path(sys.executable), ("anthropic", "openai", "portkey"), evidence, home)
-        case "python-previous":
-            interpreter = install_python(ROOT / "requirements" / "sdk-previous.txt", say)
+        case "python-previous" | "python-older":
+            requirements = ROOT / "requirements" / f"sdk-{name.removeprefix('python-')}.txt"
+            interpreter = install_python(requirements, say)
             return python_client(name, interpreter, ("anthropic", "openai"), evidence, home)
         case "javascript-newest":
             node = find_node(22)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -51,6 +52,18 @@ api_key = "env:E2E_UPSTREAM_KEY"
 type = "openai"
 base_url = "{simulator}/v1"
 api_key = "env:E2E_UPSTREAM_KEY"
+
+[providers.hasty-anthropic]
+type = "anthropic"
+base_url = "{simulator}"
+api_key = "env:E2E_UPSTREAM_KEY"
+timeouts = {{ first_byte_s = 1, idle_s = 0.5 }}
+
+[providers.hasty-openai]
+type = "openai"
+base_url = "{simulator}/v1"
+api_key = "env:E2E_UPSTREAM_KEY"
+timeouts = {{ first_byte_s = 1, idle_s = 0.5 }}
 
 [providers.rec-anthropic]
 type = "anthropic"
@@ -104,19 +117,36 @@ class Evidence:
 
     texts: list[tuple[str, str]] = field(default_factory=list)
     folders: list[Path] = field(default_factory=list)
+    canaries: dict[str, str] = field(default_factory=lambda: dict(CANARIES))
 
     def add(self, where: str, text: object) -> None:
         """Keep a text, or anything that JSON can hold, for the check at the end."""
         self.texts.append((where, text if isinstance(text, str) else json.dumps(text, default=str)))
 
+    def hide(self, name: str, secret: str) -> str:
+        """Watch for one more secret from now on; return it."""
+        self.canaries[name] = secret
+        return secret
+
     def leaks(self) -> list[str]:
-        """Return a line for each place that holds a canary."""
-        found = [f"{name} in {where}" for where, text in self.texts for name, key in CANARIES.items() if key in text]
+        """Return a line for each place that holds a canary, as it is or in base64."""
+        found = [f"{name} in {where}" for where, text in self.texts for name in self._in(text.encode())]
         for folder in self.folders:
             for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-                content = path.read_bytes()
-                found += [f"{name} in {path}" for name, key in CANARIES.items() if key.encode() in content]
+                found += [f"{name} in {path}" for name in self._in(path.read_bytes())]
         return found
+
+    def _in(self, content: bytes) -> list[str]:
+        return [name for name, key in self.canaries.items() if any(form in content for form in _forms(key))]
+
+
+@cache
+def _forms(secret: str) -> tuple[bytes, ...]:
+    """Return what gives a secret away: its text, and base64 of it, wherever it begins in a longer text."""
+    data = secret.encode()
+    # of each shift only the middle is the same whatever stands around
+    shifted = (base64.b64encode(b"x" * shift + data)[4:-4] for shift in range(3))
+    return (data, *shifted)
 
 
 @dataclass(frozen=True)
@@ -131,12 +161,17 @@ class Server:
 
 
 @contextmanager
-def running(arguments: list[str], *, folder: Path, environment: dict[str, str]) -> Iterator[Server]:
-    """Run ``python -m lockgate ARGUMENTS`` until the block ends; its output goes to ``folder/output.log``."""
+def running(
+    arguments: list[str], *, folder: Path, environment: dict[str, str], home: str | None = None
+) -> Iterator[Server]:
+    """Run ``python -m lockgate ARGUMENTS`` until the block ends; its output goes to ``folder/output.log``.
+
+    ``home`` is the state folder as the process is told it, ``folder/home`` when left out.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "output.log"
     with log.open("wb") as output:
-        process = start(arguments, folder, environment, output)
+        process = start(arguments, folder, environment, output, home)
         try:
             yield Server(url=wait_for_address(process, log), home=folder / "home", log=log, process=process)
         finally:
@@ -144,12 +179,12 @@ def running(arguments: list[str], *, folder: Path, environment: dict[str, str]) 
 
 
 def start(
-    arguments: list[str], folder: Path, environment: dict[str, str], output: IO[bytes]
+    arguments: list[str], folder: Path, environment: dict[str, str], output: IO[bytes], home: str | None = None
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "lockgate", *arguments],
         cwd=folder,
-        env=environment | {"LOCKGATE_HOME": str(folder / "home")},
+        env=environment | {"LOCKGATE_HOME": home or str(folder / "home")},
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,

@@ -6,7 +6,7 @@ where the simulator would refuse them. A fault is asked for in the text of the b
 Faults: ``reset`` (TCP reset before an answer), ``drop`` (the connection closes before an answer), ``stall`` (no
 answer), ``cut`` (a stream loses its connection in the middle), ``pause`` (a stream goes silent in the middle),
 ``short`` (a stream ends properly, but without its last events), ``error_event`` (an error inside a 200 stream),
-``page`` (an HTML error page), ``garbage`` (a 200 that is not JSON).
+``page`` (an HTML error page), ``detailed`` (status 400 with details), ``garbage`` (a 200 that is not JSON).
 """
 
 from __future__ import annotations
@@ -25,6 +25,12 @@ from typing import Any
 
 FAULT = re.compile(rb"\[\[fault: (\w+)\]\]")
 HIDDEN = {"x-portkey-trace-id": "not-ours", "x-portkey-provider": "not-ours", "set-cookie": "session=1"}
+DETAILED = (
+    '{"type": "error", "error": {"type":"invalid_request_error","message":"No.", "details": {"error_code": '
+    '"image_too_large", "max_side_length_pixels": 8000.0, "paths":["messages.0.content.0"],"é\\u00e9":null}},'
+    ' "request_id":"req_1" }'
+).encode()
+"""An error of Anthropic's with details, written as nobody else would write it."""
 MODELS = ["claude-sonnet-5-5", "claude-haiku-4-5-20251001"]
 
 
@@ -176,6 +182,9 @@ class Handler(BaseHTTPRequestHandler):
     def fault_page(self, body: bytes) -> None:
         page = b"<html><head><title>502</title></head><body><h1>Bad Gateway</h1></body></html>"
         self.send_body(502, "text/html", page)
+
+    def fault_detailed(self, body: bytes) -> None:
+        self.send_body(400, "application/json", DETAILED)
 
     def fault_garbage(self, body: bytes) -> None:
         self.send_body(200, "application/json", b'{"id": "msg_1", "content": [')

@@ -20,8 +20,9 @@ NUMBERS = st.sampled_from(["16", "64", "200"])
 
 
 @st.composite
-def bodies(draw: st.DrawFn, dialect: str, model: str) -> tuple[bytes, bytes]:
-    """Return a request body as a client could write it, and the bytes that the provider must see."""
+def bodies(draw: st.DrawFn, dialect: str, model: str) -> tuple[bytes, bytes, bool]:
+    """Return a request body as a client could write it, the bytes that the provider must see, and whether the
+    gateway asks for usage that the client does not want."""
     comma, colon = draw(SPACES)
     is_ascii = draw(st.booleans())
 
@@ -40,8 +41,12 @@ def bodies(draw: st.DrawFn, dialect: str, model: str) -> tuple[bytes, bytes]:
         ('"max_tokens"', draw(NUMBERS)),
         ('"temperature"', draw(st.sampled_from(["1", "1.0", "0.70", "1e-1"]))),
     ]
-    if draw(st.booleans()):
+    is_stream = draw(st.booleans())
+    if is_stream:
         members.append(('"stream"', "true"))
+    wants_usage = is_stream and dialect == "openai" and draw(st.booleans())
+    if wants_usage:
+        members.append(('"stream_options"', write({"include_usage": True})))
     if dialect == "anthropic" and draw(st.booleans()):
         members.append(('"metadata"', write({"user_id": "user-" + "x" * draw(st.integers(1, 9))})))
     order = draw(st.permutations([*members, ('"model"', None)]))
@@ -51,7 +56,17 @@ def bodies(draw: st.DrawFn, dialect: str, model: str) -> tuple[bytes, bytes]:
         parts = [key + colon + (json.dumps(name) if value is None else value) for key, value in order]
         return (start + comma.join(parts) + end).encode()
 
-    return body(f"@sim-{dialect}/{model}"), body(model)
+    sent, expected = body(f"@sim-{dialect}/{model}"), body(model)
+    is_asked = is_stream and dialect == "openai" and not wants_usage
+    if is_asked:
+        at = expected.rindex(b"}")
+        expected = expected[:at] + b',"stream_options":{"include_usage":true}' + expected[at:]
+    return sent, expected, is_asked
+
+
+def without_usage(stream: bytes) -> bytes:
+    """Leave out the chunk that tells usage and holds no choices."""
+    return b"".join(part + b"\n\n" for part in stream.split(b"\n\n")[:-1] if b'"choices":[],' not in part)
 
 
 def last_request(simulator: Server) -> dict[str, object]:
@@ -66,8 +81,8 @@ def test_the_bodies_are_the_same_on_both_sides(dialect: str, gateway: Server, si
 
         @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
         @given(bodies(dialect, MODELS[dialect]))
-        def check(case: tuple[bytes, bytes]) -> None:
-            sent, expected = case
+        def check(case: tuple[bytes, bytes, bool]) -> None:
+            sent, expected, is_asked = case
             answer = client.post(
                 PATHS[dialect],
                 content=sent,
@@ -76,7 +91,11 @@ def test_the_bodies_are_the_same_on_both_sides(dialect: str, gateway: Server, si
             seen = last_request(simulator)
             statuses.append(answer.status_code)
             assert base64.b64decode(str(seen["body_base64"])) == expected
-            assert answer.content == base64.b64decode(str(seen["sent_base64"]))
+            told = base64.b64decode(str(seen["sent_base64"]))
+            if is_asked and answer.status_code == 200:
+                assert len(without_usage(told)) < len(told)
+                told = without_usage(told)
+            assert answer.content == told
             assert answer.status_code == seen["status"]
 
         check()

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import socketserver
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.e2e.clients import RUN_S
@@ -23,6 +26,7 @@ from tests.e2e.simulated import Simulated, requests_with
 # The first test has to install it: 160 MB.
 pytestmark = pytest.mark.timeout(600)
 
+NOT_RELAYED = {"host", "connection", "content-length", "transfer-encoding", "accept-encoding", "content-encoding"}
 MESSAGES, CHAT = "/v1/messages", "/v1/chat/completions"
 CLAUDE, GPT = "@sim-anthropic/claude-opus-5-5", "@sim-openai/gpt-4.1"
 SILENCE = {
@@ -59,6 +63,50 @@ def watching_outside() -> Iterator[Outside]:
         outside = Outside(server.server_address[1])
         threading.Thread(target=server.serve_forever, name="outside", daemon=True).start()
         yield outside
+        server.shutdown()
+
+
+class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    """An HTTP server at the path of a socket."""
+
+    daemon_threads = True
+
+
+@contextmanager
+def watching_requests(gateway: Server, path: Path | None = None) -> Iterator[tuple[str, list[tuple[str, str, int]]]]:
+    """Relay to the gateway; yield the address, and method, path and status of each request as they come.
+
+    ``path`` is that of a socket to listen at, in place of a port.
+    """
+    seen: list[tuple[str, str, int]] = []
+
+    class Relay(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def relay(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            headers = {name: value for name, value in self.headers.items() if name.lower() not in NOT_RELAYED}
+            answer = httpx.request(
+                self.command, gateway.url + self.path, headers=headers, content=body, trust_env=False, timeout=60
+            )
+            seen.append((self.command, self.path, answer.status_code))
+            self.send_response(answer.status_code)
+            for name, value in answer.headers.items():
+                if name not in NOT_RELAYED:
+                    self.send_header(name, value)
+            self.send_header("content-length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        do_GET = do_POST = do_HEAD = relay
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Keep quiet."""
+
+    with UnixServer(str(path), Relay) if path else ThreadingHTTPServer(("127.0.0.1", 0), Relay) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, name="relay", daemon=True).start()
+        yield str(path) if path else f"http://127.0.0.1:{server.server_address[1]}", seen
         server.shutdown()
 
 
@@ -236,6 +284,49 @@ def test_few_betas_are_enough(agent: Agent) -> None:
     variables = {"ANTHROPIC_API_KEY": GATEWAY_KEY, "CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS": "1"}
     check_answer(agent.ask(echo("tag-few-betas."), CLAUDE, **variables))
     check_round_trip(agent.seen("tag-few-betas."), MESSAGES, "claude-opus-5-5")
+
+
+def test_models_are_discovered_before_a_conversation(
+    agent_python: Path, gateway: Server, simulator: Server, evidence: Evidence, tmp_path: Path
+) -> None:
+    """With its other traffic allowed, it asks for models first; the conversation itself may be with OpenAI's."""
+    with watching_outside() as outside, watching_requests(gateway) as (url, seen):
+        agent = Agent(
+            python=agent_python, gateway=gateway, simulator=simulator, evidence=evidence, outside=outside, home=tmp_path
+        )
+        variables = dict.fromkeys(SILENCE, "") | {
+            "ANTHROPIC_API_KEY": GATEWAY_KEY,
+            "ANTHROPIC_BASE_URL": url,
+            "CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY": "1",
+        }
+        check_answer(agent.ask(echo("tag-greeting."), GPT, **variables))
+        check_round_trip(agent.seen("tag-greeting."), CHAT, "gpt-4.1")
+    assert seen[0] == ("GET", "/v1/models?limit=1000", 200)
+    assert {status for _, _, status in seen} == {200}
+
+
+def test_the_gateway_is_greeted_first(
+    agent_python: Path, gateway: Server, simulator: Server, evidence: Evidence, tmp_path: Path
+) -> None:
+    """``HEAD /api/hello`` comes where no proxy is set: so it runs in a network in which there is nothing else."""
+    box = ["unshare", "--map-root-user", "--net"]
+    if subprocess.run([*box, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets nobody make a network of its own")
+    with watching_requests(gateway, tmp_path / "way") as (way, seen):
+        outside = Outside(port=1)
+        agent = Agent(
+            python=agent_python, gateway=gateway, simulator=simulator, evidence=evidence, outside=outside, home=tmp_path
+        )
+        command = [*box, sys.executable, str(DRIVERS.parent / "drivers" / "alone.py"), way, str(agent.program)]
+        options = ["-p", echo("tag-hello."), "--model", CLAUDE, "--output-format", "json", "--max-turns", "4"]
+        variables = dict.fromkeys(SILENCE, "") | dict.fromkeys(outside.environment(), "")
+        answer = agent.run(
+            [*command, *options, "--allowedTools", "Bash(echo:*)"], **variables, ANTHROPIC_API_KEY=GATEWAY_KEY
+        )
+        check_answer(answer)
+    assert seen[0] == ("HEAD", "/api/hello", 200)
+    assert {status for _, _, status in seen} == {200}
+    check_round_trip(agent.seen("tag-hello."), MESSAGES, "claude-opus-5-5")
 
 
 @pytest.mark.parametrize("model, path", [(CLAUDE, MESSAGES), (GPT, CHAT)], ids=["claude", "gpt"])

@@ -43,6 +43,23 @@ PRINTS = {
     "portkey_beta_header": [r"One flag: .*AI gateway.*", r"Two flags: .*AI gateway.*"],
     "portkey_chat": ALL_CALLS,
     "portkey_computer_use": ACTION,
+    "portkey_cache": [
+        r"Asked: .*caches.*",
+        r"Asked again: the same answer.*",
+        r"Streamed: .*caches.*",
+        r"Asked anew: .*caches.*",
+        r"In another namespace: .*caches.*",
+    ],
+    "portkey_fallback": [
+        r"Answer: .*fallback.*",
+        r"Answered by: config\.targets\[1\] after 0 retries",
+        r"Streamed: .*fallback.*",
+    ],
+    "portkey_load_balancing": [
+        r"Shares: \d+ at config\.targets\[0\].*",
+        r"Sticky: ann stays at config\.targets\[[01]\]",
+        r"Sticky: bob stays at config\.targets\[[01]\]",
+    ],
     "portkey_mcp": [r"Answer: .*Which tools.*", r"Tools used: \S+"],
     "portkey_messages": [r"Message: .*weather like in Chennai.*", r"Usage: \d+ .*"],
     "portkey_pdf": [rf"{form}: .*saw 1 document.*" for form in ("Base64", "Data URL", "Image URL")],

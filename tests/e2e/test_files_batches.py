@@ -5,23 +5,26 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import anthropic
 import httpx
 import openai
+import portkey_ai
 import pytest
 
 from lockgate.core.record import Record
 from lockgate.telemetry.journal import read_journal
+from tests.e2e.clients import Client
 from tests.e2e.gateway import GATEWAY_KEY, UPSTREAM_KEY, Server, clean_environment, running, running_simulator
 
 HAIKU = "claude-haiku-4-5"
 MODEL = f"@claude/{HAIKU}"
 OLD_SHAPE = {"anthropic-beta": "files-api-2025-04-14"}
 CLAUDE = {"x-portkey-provider": "@claude"}
+PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 MB = 1024 * 1024
 GROWTH_BYTES = 40 * MB
 CONFIG = """
@@ -108,7 +111,40 @@ def test_trap_106_results_are_fetched_through_the_gateway(gate: Server, upstream
         f"/v1/messages/batches/{batch.id}/results",
         f"/v1/messages/batches/{batch.id}",
     ]
-    assert {record.route for record in records(gate)[-4:]} == {"batches"}
+    routes = [record.route for record in records(gate)[-5:]]
+    assert sorted(routes) == ["batch_results", *["batches"] * 4]
+    (paid,) = [record for record in records(gate)[-5:] if record.route == "batch_results"]
+    assert paid.cost is not None
+    assert paid.cost.nanos > 0
+
+
+ROUTED = {"strategy": {"mode": "fallback"}, "targets": [{"provider": "@gone"}, {"provider": "@claude"}]}
+
+
+def test_a_config_says_who_keeps_batches_and_files_and_whose_models_are_listed(gate: Server, upstream: Server) -> None:
+    by_config = {"x-portkey-config": json.dumps(ROUTED)}
+    with anthropic.Anthropic(
+        api_key=GATEWAY_KEY, base_url=gate.url, max_retries=0, default_headers=by_config
+    ) as client:
+        batch = client.messages.batches.create(requests=[request("a", "x [[sim: batch_polls=1]]", model=HAIKU)])
+        assert [line.custom_id for line in client.messages.batches.results(batch.id)] == ["a"]
+        file = client.beta.files.upload(file=("a.txt", b"words", "text/plain"))
+        assert file.id in [one.id for one in client.beta.files.list()]
+        assert any(HAIKU in model.id for model in client.models.list(limit=1000))
+    assert only_the_providers_key_was_seen(upstream)
+    paths = {record.path for record in records(gate)[-6:] if record.route != "batch_results"}
+    assert paths == {"config.targets[1]"}
+
+
+def test_portkeys_sdk_with_a_config_keeps_files_and_lists_models(gate: Server, upstream: Server) -> None:
+    client = portkey_ai.Portkey(base_url=f"{gate.url}/v1", api_key=GATEWAY_KEY, config=ROUTED)
+    file = client.files.create(file=("a.txt", b"words"), purpose="user_data")
+    assert file.id in [one.id for one in client.files.list().data]
+    assert client.files.retrieve(file.id).id == file.id
+    assert client.models.list().data
+    client.close()
+    client.openai_client.close()
+    assert only_the_providers_key_was_seen(upstream)
 
 
 def test_trap_107_an_address_elsewhere_is_not_fetched(gate: Server, upstream: Server) -> None:
@@ -196,12 +232,43 @@ def test_forty_files_are_listed_completely_by_everybody(
     assert found == made
 
 
-def test_content_is_downloaded_byte_for_byte(claude: anthropic.Anthropic, gpt: openai.OpenAI) -> None:
-    data = bytes(range(256)) * 5000
-    made = claude.files.upload(file=("generated-report.bin", data, "application/octet-stream"))
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "name, sends_dated_beta",
+    [("python-newest", False), ("python-older", True), ("javascript-newest", False), ("javascript-previous", False)],
+)
+def test_forty_files_are_listed_completely_by_each_generation(
+    name: str,
+    sends_dated_beta: bool,
+    client_named: Callable[[str], Client],
+    claude: anthropic.Anthropic,
+    gate: Server,
+    upstream: Server,
+) -> None:
+    """The dated header decides the shape of Anthropic's list; we neither add nor take it away."""
+    made = [claude.files.upload(file=(f"{number}.txt", b"x", "text/plain")).id for number in range(40)][::-1]
+    common = {"origin": gate.url, "model": "", "action": "files", "api_key": GATEWAY_KEY, "headers": CLAUDE}
+    calls = [common | {"id": sdk, "sdk": sdk} for sdk in ("anthropic", "openai")]
+    outcomes = client_named(name).drive(calls)
+    assert [outcome["error"] for outcome in outcomes] == [None, None]
+    assert [outcome["files"] for outcome in outcomes] == [made, made]
+    lists = [entry["header"].get("anthropic-beta") for entry in seen(upstream) if entry["method"] == "GET"]
+    assert len(lists) > 4
+    dated = [value is not None and "files-api-2025-04-14" in value for value in lists]
+    assert dated[:3] == [sends_dated_beta] * 3, "three pages of the Anthropic SDK"
+    assert not any(dated[3:]), "and those of the OpenAI SDK"
+
+
+def test_trap_105_a_made_presentation_is_downloaded_byte_for_byte(
+    claude: anthropic.Anthropic, gpt: openai.OpenAI
+) -> None:
+    """The simulator gives out what is called as if Claude had made it."""
+    data = b"PK\x03\x04" + bytes(range(256)) * 5000
+    made = claude.files.upload(file=("generated-deck.pptx", data, PPTX))
     answer = claude.files.download(made.id)
     assert answer.read() == data
-    assert "generated-report.bin" in answer.headers["content-disposition"]
+    assert answer.headers["content-type"] == PPTX
+    assert "generated-deck.pptx" in answer.headers["content-disposition"]
     assert gpt.files.content(made.id).read() == data
     plain = claude.files.upload(file=("a.txt", b"x", "text/plain"))
     with pytest.raises(anthropic.BadRequestError):

@@ -50,16 +50,60 @@ def ask(server: Server, key: str, **more: object) -> httpx.Response:
     return httpx.post(server.url + "/v1/messages", json={**BODY, **more}, headers=headers, trust_env=False, timeout=30)
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_first_start_that_fails_late_shows_the_keys_that_it_made(tmp_path: Path, workers: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        (tmp_path / "bad.toml").write_text(f'[counters]\nurl = "redis://127.0.0.1:{taken.getsockname()[1]}/0"\n')
+        failed = lockgate("up", "--port", "0", "--workers", workers, "--config", "bad.toml", folder=tmp_path)
+    assert failed.returncode != 0
+    shown = re.findall(r"gk_[0-9A-Za-z]{49}", failed.stdout)
+    assert len(shown) == 2
+    with running(["up", "--port", "0"], folder=tmp_path, environment=clean_environment()) as server:
+        assert not re.findall(r"gk_[0-9A-Za-z]{49}", server.log.read_text())
+        assert ask(server, shown[0]).status_code == 200
+
+
+def test_files_of_the_state_are_for_their_owner_alone_wherever_they_are(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o755)
+    old = os.umask(0o022)
+    try:
+        lockgate("keys", "list", folder=tmp_path)
+        (home / "lockgate.db").chmod(0o644)  # as earlier versions made it
+        environment = clean_environment(LOCKGATE_API_KEY="owner-only-key-0123456789")
+        with running(["up", "--port", "0"], folder=tmp_path, environment=environment) as server:
+            assert ask(server, "owner-only-key-0123456789").status_code == 200
+            wait_for(lambda: any(home.glob("records/*.db")))
+            files = [file for file in home.rglob("*") if file.is_file()]
+            assert home / "lockgate.db" in files
+            modes = {str(file.relative_to(home)): oct(file.stat().st_mode & 0o777) for file in files}
+    finally:
+        os.umask(old)
+    assert {name: mode for name, mode in modes.items() if int(mode, 8) & 0o077} == {}
+
+
+def test_a_first_start_that_finds_its_port_taken_leaves_the_keys_to_the_next_one(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        failed = lockgate("up", "--port", str(taken.getsockname()[1]), folder=tmp_path)
+    assert failed.returncode != 0
+    assert "gk_" not in failed.stdout + failed.stderr
+    with running(["up", "--port", "0"], folder=tmp_path, environment=clean_environment()) as server:
+        assert len(re.findall(r"gk_[0-9A-Za-z]{49}", server.log.read_text())) == 2
+
+
 def test_the_first_start_makes_a_key_and_shows_it_once(tmp_path: Path) -> None:
     with running(["up", "--port", "0"], folder=tmp_path, environment=clean_environment()) as server:
         shown = re.findall(r"gk_[0-9A-Za-z]{49}", server.log.read_text())
-        assert len(shown) == 1
+        assert len(shown) == 2, "one key to call models, one to manage the organisation"
         assert "SIMULATED" in server.log.read_text()
         answer = ask(server, shown[0])
         assert answer.status_code == 200
         assert answer.headers["x-lockgate-simulated"] == "true"
     for path in (tmp_path / "home").rglob("*"):
-        assert not path.is_file() or shown[0].encode() not in path.read_bytes()
+        assert not path.is_file() or not any(key.encode() in path.read_bytes() for key in shown)
     with running(["up", "--port", "0"], folder=tmp_path, environment=clean_environment()) as server:
         assert "gk_" not in server.log.read_text()
         assert ask(server, shown[0]).status_code == 200
@@ -77,7 +121,10 @@ def test_a_key_from_the_environment_makes_no_other(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "config, message",
     [
-        ("[server]\nprot = 1\n", r"lockgate: .*lockgate\.toml:2: server\.prot: unknown key; known here: "),
+        (
+            "[server]\nprot = 1\n",
+            r"lockgate: .*lockgate\.toml:2: server\.prot: unknown key; did you mean port\? known here: ",
+        ),
         ("[server\n", r"lockgate: .*lockgate\.toml:1: not valid TOML"),
         (
             '[providers.a]\ntype = "nope"\n',
@@ -87,7 +134,7 @@ def test_a_key_from_the_environment_makes_no_other(tmp_path: Path) -> None:
             '[providers.a]\ntype = "openai"\napi_key = "env:UNSET_NAME"\n',
             r"lockgate: .*lockgate\.toml:3: providers\.a\.api_key: .*UNSET_NAME is not set",
         ),
-        ('[server]\nhost = "0.0.0.0"\nopen = true\n', "lockgate: server.open serves anybody"),
+        ('[server]\nhost = "0.0.0.0"\nopen = true\n', r"lockgate: .*lockgate\.toml:3: server\.open: it serves anybody"),
     ],
 )
 @pytest.mark.parametrize("command", ["up", "check"])
@@ -97,7 +144,8 @@ def test_a_broken_configuration_is_one_sentence(tmp_path: Path, config: str, mes
     assert done.returncode == 1
     assert re.match(message, done.stderr)
     assert len(done.stderr.splitlines()) == 1
-    assert done.stdout == ""
+    # a start that fails late has made its first keys, and says so
+    assert done.stdout == "" or (command == "up" and "these keys were made and stay" in done.stdout)
 
 
 def test_a_port_in_use_is_one_sentence(tmp_path: Path) -> None:
@@ -128,7 +176,7 @@ def test_a_named_configuration_must_exist(tmp_path: Path) -> None:
 def test_check_says_what_a_right_file_holds(tmp_path: Path) -> None:
     (tmp_path / "lockgate.toml").write_text('[providers.a]\ntype = "openai"\napi_key = "k"\n')
     done = lockgate("check", folder=tmp_path)
-    assert (done.returncode, done.stdout) == (0, "lockgate.toml is right; providers: 1, keys: 0.\n")
+    assert (done.returncode, done.stdout) == (0, "lockgate.toml is right; providers: 1, keys: 0, configs: 0.\n")
 
 
 def test_a_changed_file_is_taken_over_and_a_broken_one_is_not(tmp_path: Path) -> None:
@@ -234,6 +282,28 @@ def test_sigterm_lets_a_stream_finish(tmp_path: Path) -> None:
         assert server.process.wait(15) == 0
     records = list(read_journal(tmp_path / "home" / "journal"))
     assert [record.status for record in records] == [200]
+
+
+@pytest.mark.parametrize(
+    "path, last", [("/v1/messages", b"event: error\ndata: "), ("/v1/chat/completions", b'data: {"error"')]
+)
+def test_a_stream_that_outlasts_the_drain_deadline_ends_in_an_error(tmp_path: Path, path: str, last: bytes) -> None:
+    (tmp_path / "lockgate.toml").write_text("[server]\ndrain_s = 0.2\n")
+    environment = clean_environment(LOCKGATE_API_KEY="drain-key")
+    ask = {**BODY, "messages": [{"role": "user", "content": "[[sim: events=600, drip=0.05]]"}], "stream": True}
+    with running(["up", "--port", "0"], folder=tmp_path, environment=environment) as server:
+        headers = {"x-portkey-api-key": "drain-key"}
+        with httpx.stream("POST", server.url + path, json=ask, headers=headers, trust_env=False, timeout=30) as answer:
+            parts = answer.iter_raw()
+            received = [next(parts)]
+            server.process.terminate()
+            received += parts
+        server.process.wait(15)
+    events = b"".join(received).rstrip(b"\n").split(b"\n\n")
+    assert events[-1].startswith(last)
+    assert b"overloaded_error" in events[-1]
+    assert b"[DONE]" not in b"".join(received)
+    assert [record.error for record in read_journal(tmp_path / "home" / "journal")] == ["draining"]
 
 
 def _accepts(server: Server) -> bool:

@@ -23,7 +23,7 @@ from tests.e2e.recorder import MODELS, Recorder, Seen
 # The first test to need an SDK may have to install it.
 pytestmark = pytest.mark.timeout(600)
 
-CLIENTS = ["python-newest", "python-previous", "javascript-newest", "javascript-previous"]
+CLIENTS = ["python-newest", "python-previous", "python-older", "javascript-newest", "javascript-previous"]
 MESSAGES, CHAT, COUNT = "/v1/messages", "/v1/chat/completions", "/v1/messages/count_tokens"
 USER_KEY = "sk-ant-api03-of-the-caller"
 OAUTH_TOKEN = "sk-ant-oat01-of-the-caller"
@@ -221,6 +221,27 @@ def test_raw_provider_gets_the_callers_credential(
     assert_only_its_own_credential(upstream.only(), raw.vendor, raw.credential)
     expected = {MESSAGES: MESSAGES, COUNT: COUNT, CHAT: MESSAGES if raw.vendor == "anthropic" else CHAT}[raw.path]
     assert upstream.only().target == expected
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("is_placed_by_hand", [False, True], ids=["api_key", "header x-api-key"])
+def test_provider_key_of_an_sdk_goes_to_the_provider_as_it_wants_it(
+    name: str, is_placed_by_hand: bool, client_named: Callable[[str], Client], gateway: Server, upstream: Recorder
+) -> None:
+    """Whatever header the SDK puts it in: newer ones say Bearer, which Anthropic's older API versions do not know."""
+    headers = KEY | {"x-portkey-custom-host": upstream.url}
+    calls: list[dict[str, Any]] = [
+        {"id": sdk, "sdk": sdk, "origin": gateway.url, "model": "m", "api_key": USER_KEY}
+        | {"headers": headers | {"x-portkey-provider": "anthropic"}}
+        for sdk in ("anthropic", "openai")
+    ]
+    if is_placed_by_hand:
+        calls = [call | {"api_key": "dummy", "headers": call["headers"] | {"x-api-key": USER_KEY}} for call in calls]
+    outcomes = client_named(name).drive(calls)
+    assert [outcome["error"] for outcome in outcomes] == [None, None]
+    assert len(upstream.seen) == 2
+    for seen in upstream.seen:
+        assert_only_its_own_credential(seen, "anthropic", USER_KEY)
 
 
 @pytest.mark.parametrize("path", [MESSAGES, CHAT])

@@ -5,15 +5,19 @@ The table is in ``cases.py``; here it runs with the newest releases. What no SDK
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
 
-from tests.e2e.cases import CASES, CLAUDE, GPT, Case, Result, check
+from tests.e2e.cases import CASES, CLAUDE, GPT, Case, Result, check, error_of
 from tests.e2e.clients import Client
 from tests.e2e.gateway import BODY_LIMIT_BYTES, CANARIES, GATEWAY_KEY, UPSTREAM_KEY, Evidence, Server, simulator_log
-from tests.e2e.recorder import Recorder
+from tests.e2e.recorder import DETAILED, Recorder
 
 # The first test to need an SDK may have to install it.
 pytestmark = pytest.mark.timeout(600)
@@ -69,6 +73,73 @@ def test_portkey_sdk_does_not_repeat_what_carries_our_headers(
     )
     assert outcome["error"]["status"] == 500
     assert sum(tag in entry for entry in simulator_log(simulator)) == 1
+
+
+@contextmanager
+def failing_without_our_headers() -> Iterator[tuple[str, list[str]]]:
+    """Serve status 500 and nothing of ours; yield the address and the paths that were asked for."""
+    seen: list[str] = []
+
+    class Fail(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            seen.append(self.path)
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(500)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Keep quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Fail) as server:
+        threading.Thread(target=server.serve_forever, name="failing", daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", seen
+        server.shutdown()
+
+
+@pytest.mark.parametrize("name", NEWEST)
+def test_portkey_sdk_repeats_what_lacks_our_headers(
+    name: str, client_named: Callable[[str], Client], gateway: Server, upstream: Recorder
+) -> None:
+    """Why the headers matter: the same failure, once from a server that is no gateway and once through ours."""
+    call = {"sdk": "portkey", "api_key": GATEWAY_KEY, "text": "[[fault: page]]"}
+    with failing_without_our_headers() as (origin, seen):
+        straight = client_named(name).one(origin=origin, model="m", **call)
+    assert straight["error"]["status"] == 500
+    assert len(seen) == 2
+    through = client_named(name).one(origin=gateway.url, model="@rec-openai/m", **call)
+    assert through["error"]["status"] == 502
+    assert len(upstream.seen) == 1
+
+
+@pytest.mark.parametrize("name", [*NEWEST, "python-previous", "python-older", "javascript-previous"])
+@pytest.mark.parametrize("model", ["@rec-openai/m", "@rec-anthropic/m"])
+def test_openai_sdk_prints_what_an_html_page_says(
+    name: str, model: str, client_named: Callable[[str], Client], gateway: Server
+) -> None:
+    """Newer ones print ``error.message`` and nothing else; a page, as a proxy before the provider sends it, has none."""
+    page = "[[fault: page]]"
+    outcome = client_named(name).one(sdk="openai", origin=gateway.url, model=model, api_key=GATEWAY_KEY, text=page)
+    assert outcome["error"]["status"] == 502
+    assert "Bad Gateway" in outcome["error"]["message"]
+    assert "<html" not in outcome["error"]["message"]
+
+
+@pytest.mark.parametrize("name", ["python-newest", "python-older", "javascript-newest"])
+def test_details_of_an_error_come_byte_for_byte_and_their_code_in_chat(
+    name: str, client_named: Callable[[str], Client], http: httpx.Client, gateway: Server
+) -> None:
+    text = "[[fault: detailed]]"
+    body = {"model": "@rec-anthropic/m", "max_tokens": 9, "messages": [{"role": "user", "content": text}]}
+    assert http.post(MESSAGES, headers=KEY, json=body).content == DETAILED
+    call = {"origin": gateway.url, "model": "@rec-anthropic/m", "api_key": GATEWAY_KEY, "text": text}
+    native = client_named(name).one(sdk="anthropic", **call)["error"]
+    assert error_of(native["body"])["details"] == json.loads(DETAILED)["error"]["details"]
+    chat = client_named(name).one(sdk="openai", **call)["error"]
+    assert (native["status"], chat["status"]) == (400, 400)
+    assert error_of(chat["body"])["code"] == "image_too_large"
 
 
 # ---- what no SDK sends --------------------------------------------------------------------------------------------

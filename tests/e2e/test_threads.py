@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import anthropic
 import httpx
 import pytest
 
+from tests.e2e.clients import Client
 from tests.e2e.gateway import GATEWAY_KEY, SECOND_KEY, Server
 
 CLAUDE = "claude-haiku-4-5-20251001"
@@ -147,3 +148,176 @@ def test_a_lost_owner_makes_the_sdk_send_everything_again(
     assert turns.answers == [(200, None), (404, "thread_not_found"), (200, None)]
     assert kinds(turns.sent) == ["create", "continue", "create"]
     assert "continue" not in kinds(upstream_log.bodies())
+
+
+# ---- the JavaScript SDK: its newest line threads, the one before it sends everything each time
+
+
+def run_in_javascript(client: Client, gateway: Server, model: str, **orders: object) -> dict[str, Any]:
+    """Run the same conversation by ``toolRunner``; return what the SDK sent, was answered and made of it."""
+    # Equal questions get equal ids from the simulator, so that a second thread would be the first one.
+    question = f"{QUESTION} {uuid.uuid4().hex}"
+    call = {"origin": gateway.url, "key": GATEWAY_KEY, "model": model, "question": question, "stream": False} | orders
+    done = client.run([str(client.driver.with_name("tool_runner.mjs")), json.dumps(call)])
+    assert done.returncode == 0, done.stderr
+    outcome: dict[str, Any] = json.loads(done.stdout)
+    assert outcome["stop_reason"] == "end_turn"
+    assert len(outcome["asked"]) == 1, "the tool ran once"
+    assert "12 degrees ☀" in outcome["text"]
+    assert bool(outcome["deltas"]) == call["stream"]
+    return outcome
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize(
+    "name, model, answers, turns, upstream_turns",
+    [
+        ("javascript-newest", f"@sim-anthropic/{CLAUDE}", [[200, None]] * 2, ["create", "continue"], [1, 1]),
+        (
+            "javascript-newest",
+            f"@sim-openai/{GPT}",
+            [[400, "thread_unsupported_request"], [200, None], [200, None]],
+            ["create", None, None],
+            [1, 3],
+        ),
+        ("javascript-previous", f"@sim-anthropic/{CLAUDE}", [[200, None]] * 2, [None, None], [1, 3]),
+        ("javascript-previous", f"@sim-openai/{GPT}", [[200, None]] * 2, [None, None], [1, 3]),
+    ],
+    ids=["newest, native", "newest, adapter", "previous, native", "previous, adapter"],
+)
+def test_the_tool_runner_of_javascript_finishes(
+    name: str,
+    model: str,
+    answers: list[list[Any]],
+    turns: list[str | None],
+    upstream_turns: list[int],
+    is_stream: bool,
+    client_named: Callable[[str], Client],
+    gateway: Server,
+    upstream_log: Upstream,
+) -> None:
+    outcome = run_in_javascript(client_named(name), gateway, model, stream=is_stream)
+    assert outcome["answers"] == answers
+    assert kinds(outcome["sent"]) == turns
+    bodies = upstream_log.bodies()
+    assert [len(body["messages"]) for body in bodies] == upstream_turns
+    assert kinds(bodies) == (turns if model.startswith("@sim-anthropic") else [None, None])
+    assert {body.get("stream", False) for body in bodies} == {is_stream}
+
+
+@pytest.mark.timeout(600)
+def test_a_lost_owner_makes_the_javascript_sdk_send_everything_again(
+    client_named: Callable[[str], Client], gateway: Server, upstream_log: Upstream
+) -> None:
+    client = client_named("javascript-newest")
+    outcome = run_in_javascript(client, gateway, f"@sim-anthropic/{CLAUDE}", key_of_later_turns=SECOND_KEY)
+    assert outcome["answers"] == [[200, None], [404, "thread_not_found"], [200, None]]
+    assert kinds(outcome["sent"]) == ["create", "continue", "create"]
+    assert kinds(upstream_log.bodies()) == ["create", "create"]
+
+
+# ---- behind a config: only a single target that holds threads gets one
+
+CONFIGS: dict[str, dict[str, Any]] = {
+    "fallback": {
+        "strategy": {"mode": "fallback"},
+        "targets": [
+            {"provider": "@sim-anthropic", "override_params": {"model": CLAUDE}},
+            {"provider": "@sim-openai", "override_params": {"model": GPT}},
+        ],
+    },
+    "balance": {
+        "strategy": {"mode": "loadbalance"},
+        "targets": [{"provider": "@sim-anthropic"}, {"provider": "@anthropic"}],
+    },
+    "cache": {"provider": "@sim-anthropic", "cache": {"mode": "simple"}},
+    "single": {"provider": "@sim-anthropic", "retry": {"attempts": 2}},
+}
+THREADING = ("python-newest", "javascript-newest")
+"""Lines of the SDK whose tool runners thread; the ones before send everything each time."""
+
+
+def run_behind(client: Client, gateway: Server, config: str, fault: str, *, is_stream: bool) -> dict[str, Any]:
+    """Run the conversation through a config, by the driver of the client's language."""
+    call = {
+        "origin": gateway.url,
+        "key": GATEWAY_KEY,
+        "model": CLAUDE,
+        "question": f"What is the weather in Oslo? [[sim: tool=get_weather{fault}]] {uuid.uuid4().hex}",
+        "stream": is_stream,
+        "headers": {"x-portkey-config": json.dumps(CONFIGS[config])},
+    }
+    done = client.run(
+        [str(client.driver.with_name(client.driver.name.replace("drive.", "tool_runner."))), json.dumps(call)]
+    )
+    assert done.returncode == 0, done.stderr
+    outcome: dict[str, Any] = json.loads(done.stdout)
+    assert outcome["stop_reason"] == "end_turn"
+    assert len(outcome["asked"]) == 1, "the tool ran once"
+    assert "12 degrees" in outcome["text"]
+    return outcome
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("name", ["python-newest", "python-previous", "javascript-newest", "javascript-previous"])
+def test_the_tool_runner_finishes_behind_a_config(
+    name: str,
+    config: str,
+    is_stream: bool,
+    client_named: Callable[[str], Client],
+    gateway: Server,
+    upstream_log: Upstream,
+) -> None:
+    outcome = run_behind(client_named(name), gateway, config, "", is_stream=is_stream)
+    threads = name in THREADING
+    if not threads:
+        assert kinds(outcome["sent"]) == [None, None]
+    elif config == "single":
+        assert kinds(outcome["sent"]) == ["create", "continue"]
+        assert kinds(upstream_log.bodies()) == ["create", "continue"]
+        return
+    else:
+        assert outcome["answers"] == [[400, "thread_unsupported_request"], [200, None], [200, None]]
+        assert kinds(outcome["sent"]) == ["create", None, None]
+    assert all("thread" not in body for body in upstream_log.bodies())
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("name", ["python-newest", "python-previous", "javascript-newest", "javascript-previous"])
+def test_the_tool_runner_finishes_on_the_fallback_which_never_sees_a_thread(
+    name: str, is_stream: bool, client_named: Callable[[str], Client], gateway: Server, upstream_log: Upstream
+) -> None:
+    fault = ", on=openai]] [[sim: status=529, on=anthropic"
+    run_behind(client_named(name), gateway, "fallback", fault, is_stream=is_stream)
+    paths = [entry["path"] for entry in upstream_log.requests()]
+    assert any("chat/completions" in path for path in paths)
+    assert all("thread" not in body for body in upstream_log.bodies())
+
+
+# ---- what cannot be seen through a tool runner
+
+
+def thread_code(answer: httpx.Response) -> tuple[int, str | None]:
+    error = answer.json().get("error") or {}
+    return answer.status_code, (error.get("details") or {}).get("error_code")
+
+
+def test_a_thread_is_continued_once_by_each_answer(gateway: Server, upstream_log: Upstream) -> None:
+    """The provider's own refusals come through: a second branch of a thread is not made into something else by us."""
+    headers = {"x-portkey-api-key": GATEWAY_KEY, "anthropic-beta": BETA}
+    body: dict[str, Any] = {"model": f"@sim-anthropic/{CLAUDE}", "max_tokens": 50}
+    body["messages"] = [{"role": "user", "content": f"Hello {uuid.uuid4().hex}"}]
+    with httpx.Client(base_url=gateway.url, headers=headers, trust_env=False, timeout=30) as http:
+        first = http.post("/v1/messages", json=body | {"thread": {"type": "create"}})
+        again = body | {"thread": {"type": "continue", "previous_message_id": first.json()["id"]}}
+        assert thread_code(http.post("/v1/messages", json=again)) == (200, None)
+        assert thread_code(http.post("/v1/messages", json=again)) == (400, "thread_already_continued")
+        unknown = body | {"thread": {"type": "continue", "previous_message_id": "msg_nobody"}}
+        assert thread_code(http.post("/v1/messages", json=unknown)) == (404, "thread_not_found")
+        chat = http.post("/v1/messages", json=again | {"model": f"@sim-openai/{GPT}"})
+        assert thread_code(chat) == (400, "thread_unsupported_request")
+    assert kinds(upstream_log.bodies()) == ["create", "continue", "continue"], "nobody else was asked"

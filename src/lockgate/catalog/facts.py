@@ -40,6 +40,10 @@ class ModelFacts(Struct, frozen=True, kw_only=True):
     has_forced_tools: bool = True
     has_output_format: bool = True
     is_fast_capable: bool = False
+    has_system_turns: bool = False
+    """Whether a system message may stand among the turns."""
+    binds_thinking: bool = False
+    """Whether it refuses thinking that another model made, or that stood behind other messages."""
     betas: dict[str, str] = {}
     """Beta flags that a feature still needs on this model, by feature: ``effort``, ``fast``."""
 
@@ -62,6 +66,8 @@ class FactRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     has_forced_tools: bool | UnsetType = UNSET
     has_output_format: bool | UnsetType = UNSET
     is_fast_capable: bool | UnsetType = UNSET
+    has_system_turns: bool | UnsetType = UNSET
+    binds_thinking: bool | UnsetType = UNSET
     betas: dict[str, str] | UnsetType = UNSET
 
 
@@ -97,6 +103,15 @@ class FactTable:
             self._found[model] = facts
         return facts
 
+    def plain(self, model: str) -> str:
+        """Return a model's id without what platforms put around it: paths, prefixes, dates, versions."""
+        name = model.rpartition("/")[2].lower()
+        while prefix := next((prefix for prefix in self._prefixes if name.startswith(prefix)), None):
+            name = name[len(prefix) :]
+        while (shorter := _SUFFIX.sub("", name)) != name and shorter:
+            name = shorter
+        return name.replace(".", "-") if name.startswith("claude") else name
+
     @property
     def families(self) -> Mapping[str, ModelFacts]:
         """The facts of every row by its family."""
@@ -114,7 +129,7 @@ class FactTable:
     def _look_up(self, model: str) -> ModelFacts:
         if model in self._exact:
             return self._exact[model]
-        name = self._plain(model)
+        name = self.plain(model)
         known = self._exact.get(name)
         if known is not None:
             return known
@@ -122,15 +137,6 @@ class FactTable:
         if longest is not None:
             return self._open[longest]
         return self._families[_NEWEST if name.startswith("claude") else _GENERIC]
-
-    def _plain(self, model: str) -> str:
-        """Return a model's id without what platforms put around it: paths, prefixes, dates, versions."""
-        name = model.rpartition("/")[2].lower()
-        while prefix := next((prefix for prefix in self._prefixes if name.startswith(prefix)), None):
-            name = name[len(prefix) :]
-        while (shorter := _SUFFIX.sub("", name)) != name and shorter:
-            name = shorter
-        return name.replace(".", "-") if name.startswith("claude") else name
 
 
 def _complete(row: FactRow, families: dict[str, ModelFacts]) -> ModelFacts:

@@ -1,28 +1,45 @@
-"""From the text of ``lockgate.toml`` to a Document. Every fault names file and line."""
+"""From the text of ``lockgate.toml`` to a Document. Every fault names file and line, and all are told at once."""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from difflib import get_close_matches
 from typing import TypeVar, get_args
 
 import msgspec
 
-from lockgate.config.document import Document, KeySettings, ModelSettings, ProviderSettings
+from lockgate.config.document import (
+    ConfigSettings,
+    Document,
+    KeySettings,
+    ModelSettings,
+    PriceSettings,
+    ProviderSettings,
+)
 from lockgate.config.lines import find_line
-from lockgate.errors import ConfigError
+from lockgate.core.plain_words import complaint_of
+from lockgate.errors import ConfigError, ConfigFaults, raise_all
 
 _T = TypeVar("_T")
 _SLUG = (re.compile(r"[A-Za-z0-9_.-]{1,255}"), "a name holds letters, digits, '_', '-' and '.' only")
 _MODEL = (re.compile(r"[^\s*]{1,255}\*?"), "a model's id holds no space, and '*' only at its end")
+_PRICED = (
+    re.compile(r"[a-z0-9-]{1,64}/[^\s*]{1,255}"),
+    'expected PROVIDER/MODEL in quotes, such as "anthropic/claude-x"',
+)
 _TABLES: Mapping[str, tuple[type, tuple[re.Pattern[str], str]]] = {
     "providers": (ProviderSettings, _SLUG),
     "keys": (KeySettings, _SLUG),
     "models": (ModelSettings, _MODEL),
+    "prices": (PriceSettings, _PRICED),
 }
-_FAULT = re.compile(r"^(?P<what>.*?)(?: - at `\$?\.?(?P<path>[^`]*)`)?$", re.DOTALL)
-_UNKNOWN = re.compile(r"^Object contains unknown field `(?P<name>[^`]*)`$")
+_CONFIGS = "configs"
+_UNKNOWN = re.compile(r"^object contains unknown field `(?P<name>[^`]*)`$")
+_ONE_OF = "must be one of "
 _AT_LINE = re.compile(r" \(at line (?P<line>\d+), column \d+\)$")
 
 
@@ -36,8 +53,13 @@ def read_document(text: str, source: str) -> Document:
         raise ConfigError(f"not valid TOML: {_AT_LINE.sub('', str(error))}", path=where) from None
     reader = _Reader(text, source)
     tables = {name: reader.read_table(data, name) for name in _TABLES}
-    rest = reader.read({k: v for k, v in data.items() if k not in _TABLES}, Document, ())
-    return msgspec.structs.replace(rest, **tables)
+    configs = reader.read_configs(data)
+    rest = {name: value for name, value in data.items() if name not in (*_TABLES, _CONFIGS)}
+    for name, value in rest.items():
+        with reader.collecting():
+            reader.read({name: value}, Document, ())
+    raise_all(reader.faults)
+    return msgspec.structs.replace(reader.read(rest, Document, ()), configs=configs, **tables)
 
 
 class _Reader:
@@ -46,39 +68,124 @@ class _Reader:
     def __init__(self, text: str, source: str) -> None:
         self._text = text
         self._source = source
+        self.faults: list[ConfigError] = []
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Keep what is wrong with one part, and go on with the next."""
+        try:
+            yield
+        except ConfigFaults as error:
+            self.faults += error.faults
+        except ConfigError as error:
+            self.faults.append(error)
+
+    def read_configs(self, data: Mapping[str, object]) -> dict[str, ConfigSettings]:
+        """Read ``[configs.NAME]`` tables: each is a config or the name of a file; what is in it is read later."""
+        found: dict[str, ConfigSettings] = {}
+        for name, value in self._entries(data, _CONFIGS, _SLUG).items():
+            with self.collecting():
+                found[name] = self._read_config(name, value)
+        return found
+
+    def _read_config(self, name: str, value: object) -> ConfigSettings:
+        if not isinstance(value, dict):
+            raise self._fault((_CONFIGS, name), "expected a table")
+        if "file" not in value:
+            return ConfigSettings(text=msgspec.json.encode(value))
+        if len(value) > 1:
+            raise self._fault((_CONFIGS, name), "give either file or the config itself")
+        return self.read(value, ConfigSettings, (_CONFIGS, name))
 
     def read_table(self, data: Mapping[str, object], name: str) -> dict[str, object]:
         """Read ``[name.ENTRY]`` tables one by one, so that a fault can name its entry."""
+        kind, names = _TABLES[name]
+        found: dict[str, object] = {}
+        for entry, value in self._entries(data, name, names).items():
+            with self.collecting():
+                found[entry] = self.read(value, kind, (name, entry))
+        return found
+
+    def _entries(self, data: Mapping[str, object], name: str, names: tuple[re.Pattern[str], str]) -> dict[str, object]:
         table = data.get(name, {})
         if not isinstance(table, dict):
-            raise self._fault((name,), f"expected tables such as [{name}.NAME]")
-        kind, (names, rule) = _TABLES[name]
-        for entry in table:
-            if not names.fullmatch(entry):
-                raise self._fault((name, entry), rule)
-        return {entry: self.read(value, kind, (name, entry)) for entry, value in table.items()}
+            self.faults.append(self._fault((name,), f"expected tables such as [{name}.NAME]"))
+            return {}
+        wrong = [entry for entry in table if not names[0].fullmatch(entry)]
+        self.faults += [self._fault((name, entry), names[1]) for entry in wrong]
+        return {entry: value for entry, value in table.items() if entry not in wrong}
 
     def read(self, value: object, kind: type[_T], at: tuple[str, ...]) -> _T:
-        """Convert one value. Raises ConfigError with the line of the key at fault."""
-        try:
-            return msgspec.convert(value, kind, strict=True)
-        except msgspec.ValidationError as error:
-            found = _FAULT.match(str(error))
-            what, path = (found["what"], found["path"] or "") if found else (str(error), "")
-            keys = (*at, *re.findall(r"[A-Za-z0-9_-]+", path))
-            unknown = _UNKNOWN.match(what)
-            if unknown:
-                raise self._fault((*keys, unknown["name"]), self._unknown_key(kind, keys[len(at) :])) from None
-            raise self._fault(keys, what[:1].lower() + what[1:]) from None
+        """Convert one value. Raises ConfigError with the line of the key at fault, of all of them when there are more.
 
-    def _unknown_key(self, kind: object, path: tuple[str, ...]) -> str:
-        for name in path:
-            kind = next((t for t in _alternatives(_fields(kind).get(name)) if _fields(t)), kind)
-        return f"unknown key; known here: {', '.join(sorted(_fields(kind)))}"
+        What is at fault is left out to find what else is; what is missing only for that reason is not told.
+        """
+        value, faults, gone = deepcopy(value), [], set[tuple[str, ...]]()
+        while True:
+            try:
+                converted = msgspec.convert(value, kind, strict=True)
+            except msgspec.ValidationError as error:
+                keys, what, is_missing = self._complaint(error, kind, value)
+                if not (is_missing and keys in gone):
+                    faults.append(self._fault((*at, *keys), what))
+                # of what lacks something nothing more can be said
+                left = _without(value, keys[:-1] if is_missing else keys)
+                if left is None:
+                    raise_all(faults)
+                else:
+                    gone.add(left)
+            else:
+                raise_all(faults)
+                return converted
+
+    def _complaint(
+        self, error: msgspec.ValidationError, kind: object, value: object
+    ) -> tuple[tuple[str, ...], str, bool]:
+        """Return the keys that lead to a fault, what is wrong there, and whether something is missing."""
+        complaint = complaint_of(error, kind if isinstance(kind, type) else object)
+        keys = tuple(re.findall(r"[A-Za-z0-9_-]+", complaint.path))
+        unknown = _UNKNOWN.match(complaint.what)
+        if unknown:
+            return (*keys, unknown["name"]), self._unknown_key(kind, keys, unknown["name"]), False
+        what, found = complaint.what, _at(value, keys)
+        if what.startswith(_ONE_OF) and isinstance(found, str):
+            near = get_close_matches(found, what.removeprefix(_ONE_OF).split(", "), n=1)
+            what += f"; did you mean {near[0]}?" if near else ""
+        return keys, what, complaint.is_missing
+
+    def _unknown_key(self, kind: object, path: tuple[str, ...], name: str) -> str:
+        for step in path:
+            kind = next((t for t in _alternatives(_fields(kind).get(step)) if _fields(t)), kind)
+        known = sorted(_fields(kind))
+        near = get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ";"
+        return f"unknown key{hint} known here: {', '.join(known)}"
 
     def _fault(self, keys: tuple[str, ...], what: str) -> ConfigError:
         line = find_line(self._text, keys)
         return ConfigError(f"{'.'.join(keys) or 'the file'}: {what}", path=f"{self._source}:{line}")
+
+
+def _at(value: object, keys: tuple[str, ...]) -> object:
+    """Return what stands under keys and numbers of items; None where nothing does."""
+    for key in keys:
+        if isinstance(value, dict):
+            value = value.get(key)
+        elif isinstance(value, list) and key.isdigit() and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            return None
+    return value
+
+
+def _without(value: object, keys: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Take out the last of the keys that is one of a table, and return the keys to it; None when there is none."""
+    for end in range(len(keys), 0, -1):
+        table = _at(value, keys[: end - 1])
+        if isinstance(table, dict) and keys[end - 1] in table:
+            del table[keys[end - 1]]
+            return keys[:end]
+    return None
 
 
 def _fields(kind: object) -> dict[str, object]:

@@ -8,11 +8,11 @@ Source: Anthropic Python SDK 2.12.0, types of content blocks, read 2026-11-22.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias, TypeVar, Union
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, structs
 
 from lockgate.core.chat import (
     Base64Source,
@@ -33,25 +33,52 @@ from lockgate.core.chat import (
 from lockgate.core.json_text import (
     ABSENT,
     EMPTY_OBJECT,
+    NULL,
     REQUIRED,
     below,
+    decode,
     decode_input,
     given,
     list_decoder,
+    object_keys,
     text_decoder,
+    text_of,
 )
 from lockgate.errors import InvalidRequest
+
+_T = TypeVar("_T", bound=Struct)
+
+KEYS: Mapping[str, frozenset[str]] = {
+    "text": frozenset({"text", "citations", "cache_control"}),
+    "image": frozenset({"source", "cache_control"}),
+    "document": frozenset({"source", "title", "context", "citations", "cache_control"}),
+    "thinking": frozenset({"thinking", "signature"}),
+    "redacted_thinking": frozenset({"data"}),
+    "tool_use": frozenset({"id", "name", "input", "cache_control"}),
+    "tool_result": frozenset({"tool_use_id", "content", "is_error", "cache_control"}),
+}
+"""The keys beside ``type`` that the canonical form of each type of block has a place for."""
+
+SOURCE_KEYS: Mapping[str, frozenset[str]] = {
+    "base64": frozenset({"media_type", "data"}),
+    "url": frozenset({"url"}),
+    "file": frozenset({"file_id"}),
+    "text": frozenset({"media_type", "data"}),
+}
+"""The same for each type of source."""
+
+_NO_KEYS: frozenset[str] = frozenset()
 
 # ---- read
 
 
-class TypeIn(Struct):
+class TypeIn(Struct, gc=False):
     """The one key that every block, tool and choice has."""
 
     type: str
 
 
-class SourceIn(Struct):
+class SourceIn(Struct, gc=False):
     """``source`` of an image or document."""
 
     type: str
@@ -61,7 +88,7 @@ class SourceIn(Struct):
     file_id: str | None = None
 
 
-class BlockIn(Struct):
+class BlockIn(Struct, gc=False):
     """The keys of the block types that we type, but ``type``; which of them count depends on it."""
 
     text: str | None = None
@@ -81,9 +108,39 @@ class BlockIn(Struct):
     is_error: bool | None = None
 
 
+class TypedBlockIn(BlockIn, kw_only=True, gc=False):
+    """A block with its type."""
+
+    type: str
+
+
+def _exact_decoder(shape: type[_T], keys: Mapping[str, Iterable[str]]) -> msgspec.json.Decoder[_T]:
+    """Return a decoder for objects that have the keys of their ``type`` and no others.
+
+    What it decodes has these attributes of the shape only, and fails for types that are not among ``keys``.
+    """
+    kinds = [
+        msgspec.defstruct(
+            f"Exact_{kind}",
+            [(field.name, field.type, field.default) for field in structs.fields(shape) if field.name in names],
+            tag_field="type",
+            tag=kind,
+            forbid_unknown_fields=True,
+            gc=False,
+            namespace={"type": kind},
+        )
+        for kind, names in keys.items()
+    ]
+    return msgspec.json.Decoder(Union[tuple(kinds)])  # noqa: UP007  # made of a list
+
+
 type_decoder = msgspec.json.Decoder(TypeIn)
 block_decoder = msgspec.json.Decoder(BlockIn)
+typed_block_decoder = msgspec.json.Decoder(TypedBlockIn)
+exact_block_decoder = _exact_decoder(TypedBlockIn, KEYS)
+"""For blocks whose every key is canonical; it fails for all others."""
 _source_decoder = msgspec.json.Decoder(SourceIn)
+_exact_source_decoder = _exact_decoder(SourceIn, SOURCE_KEYS)
 
 
 def read_wire(kind: str, wire: BlockIn, raw: Raw, kept: Raw | None, read_inner: Callable[[Raw], Block]) -> Block:
@@ -148,7 +205,12 @@ def _media(kind: str, wire: BlockIn, raw: Raw, kept: Raw | None) -> Block:
     if found is None:
         raise InvalidRequest(REQUIRED, path="source")
     try:
-        source = _source(decode_input(_source_decoder, found))
+        try:
+            wire_source: SourceIn = decode(_exact_source_decoder, found)
+        except (ValueError, RecursionError):
+            wire_source = decode_input(_source_decoder, found)
+            kept = raw
+        source = _source(wire_source)
     except InvalidRequest as error:
         raise below(error, "source") from None
     if source is None:
@@ -181,6 +243,20 @@ def _source(wire: SourceIn) -> Source | None:
             return None
 
 
+def further_keys(kind: str, raw: Raw) -> dict[str, Raw]:
+    """Return what a block of this type says beside what its canonical form has a place for."""
+    known = KEYS.get(kind, _NO_KEYS)
+    members = object_keys(raw).items()
+    return {name: value for name, value in members if name != "type" and name not in known and value != NULL}
+
+
+def further_source_keys(raw: Raw) -> dict[str, Raw]:
+    """Return the same for the source of a block."""
+    source = object_keys(object_keys(raw).get("source", NULL))
+    known = SOURCE_KEYS.get(text_of(source.get("type")) or "", _NO_KEYS)
+    return {name: value for name, value in source.items() if name != "type" and name not in known}
+
+
 def _need(value: str | None, name: str) -> str:
     if value is None:
         raise InvalidRequest(REQUIRED, path=name)
@@ -198,17 +274,17 @@ class TextOut(Struct, tag_field="type", tag="text", omit_defaults=True, gc=False
     cache_control: Raw | None = None
 
 
-class ImageOut(Struct, tag_field="type", tag="image", omit_defaults=True):
+class ImageOut(Struct, tag_field="type", tag="image", omit_defaults=True, gc=False):
     """An image."""
 
-    source: dict[str, str]
+    source: dict[str, str | Raw]
     cache_control: Raw | None = None
 
 
-class DocumentOut(Struct, tag_field="type", tag="document", omit_defaults=True):
+class DocumentOut(Struct, tag_field="type", tag="document", omit_defaults=True, gc=False):
     """A document."""
 
-    source: dict[str, str]
+    source: dict[str, str | Raw]
     title: str | None = None
     context: str | None = None
     citations: Raw | None = None
@@ -237,7 +313,7 @@ class ToolUseOut(Struct, tag_field="type", tag="tool_use", omit_defaults=True, g
     cache_control: Raw | None = None
 
 
-class ToolResultOut(Struct, tag_field="type", tag="tool_result", omit_defaults=True):
+class ToolResultOut(Struct, tag_field="type", tag="tool_result", omit_defaults=True, gc=False):
     """What the client's tool answered."""
 
     tool_use_id: str
@@ -271,7 +347,7 @@ def write_block(block: Block) -> BlockOut:
             raise TypeError("a tool result belongs to a user's turn")
 
 
-def source_keys(source: Source) -> dict[str, str]:
+def source_keys(source: Source) -> dict[str, str | Raw]:
     """Return ``source`` as it is written."""
     match source:
         case Base64Source():

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from lockgate.core.json_edit import read_members, skip_space
+from lockgate.core.surrogates import mend
 from lockgate.errors import InvalidRequest
 
 MAX_DEPTH = 200
@@ -21,16 +22,21 @@ MAX_DEPTH = 200
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _INNERMOST = re.compile(rb"\{\}|\[\]")
 _PATH = re.compile(r" - at `\$?(?P<path>[^`]*)`$")
-_NOTHING = Raw(b"")
+_NOTHING = NOTHING = Raw(b"")
+"""What a field holds that the body does not have."""
+_MARK_BYTES = 64
+"""So much of the start of a part finds its place; all of it is compared there."""
+_SHORT_BYTES = 1024
+"""Up to here counting each byte is quicker than jumping from one bracket to the next."""
 
 
-class StreamOptions(Struct, frozen=True):
+class StreamOptions(Struct, frozen=True, gc=False):
     """``stream_options`` of a chat call."""
 
     include_usage: bool | None = None
 
 
-class Peek(Struct, frozen=True):
+class Peek(Struct, frozen=True, gc=False):
     """The top-level fields that routing, limits and records need, whatever the dialect.
 
     Those that are ``Raw`` are only cut out, not judged: what they hold is for whoever asks.
@@ -40,18 +46,32 @@ class Peek(Struct, frozen=True):
     stream: bool | None = None
     max_tokens: int | float | None = None
     max_completion_tokens: int | float | None = None
+    max_output_tokens: Raw = _NOTHING
+    max_new_tokens: Raw = _NOTHING
+    n_predict: Raw = _NOTHING
+    n: Raw = _NOTHING
+    best_of: Raw = _NOTHING
+    num_return_sequences: Raw = _NOTHING
+    prediction: Raw = _NOTHING
     stream_options: StreamOptions | None = None
     betas: Raw = _NOTHING
     anthropic_beta: Raw = _NOTHING
     anthropic_version: Raw = _NOTHING
     thread: Raw = _NOTHING
+    mcp_servers: Raw = _NOTHING
+    container: Raw = _NOTHING
+    context_management: Raw = _NOTHING
+    previous_response_id: Raw = _NOTHING
     messages: Raw = _NOTHING
     tools: Raw = _NOTHING
     fallbacks: Raw = _NOTHING
+    service_tier: Raw = _NOTHING
+    speed: Raw = _NOTHING
     temperature: Raw = _NOTHING
     top_p: Raw = _NOTHING
     output_format: Raw = _NOTHING
     output_config: Raw = _NOTHING
+    user: Raw = _NOTHING
 
     @property
     def is_stream(self) -> bool:
@@ -59,24 +79,51 @@ class Peek(Struct, frozen=True):
         return self.stream is True
 
 
+NO_BODY = b"{}"
+NOTHING_SEEN = Peek()
+"""For calls whose body says nothing to routing."""
+
 _read_peek = msgspec.json.Decoder(Peek).decode
+_read_list = msgspec.json.Decoder(list[Raw]).decode
 _read_text = msgspec.json.Decoder(str).decode
+_read_name = lru_cache(maxsize=4096)(_read_text)
+_MAX_NAME_BYTES = 256
 _write = msgspec.json.Encoder().encode
 
 
 def peek(body: bytes) -> Peek:
-    """Read the routing fields of a JSON object. Raises InvalidRequest with the byte or the path of the fault."""
+    """Read the routing fields of a JSON object. Raises InvalidRequest with the byte or the path of the fault.
+
+    Fields of a body with lone surrogates are mended ones; their lengths and places are those of the body.
+    """
     try:
         seen = _read_peek(body)
-    except msgspec.MsgspecError as error:
+    except msgspec.ValidationError as error:
         raise bad_body(error, len(body)) from None
+    except msgspec.DecodeError as error:
+        seen = _peek_mended(body, error)
     except RecursionError:
         raise too_deep() from None
-    check_depth(body)
+    check_depth(body, seen.messages, seen.tools)
     return seen
 
 
-class _ErrorObject(Struct, frozen=True):
+def peek_own(body: bytes) -> Peek:
+    """Read the same fields of a body that this program wrote: it is valid JSON of a known depth."""
+    return _read_peek(body)
+
+
+def _peek_mended(body: bytes, error: msgspec.DecodeError) -> Peek:
+    mended = mend(body)
+    if mended is None:
+        raise bad_body(error, len(body)) from None
+    try:
+        return _read_peek(mended)
+    except msgspec.MsgspecError as further:
+        raise bad_body(further, len(body)) from None
+
+
+class _ErrorObject(Struct, frozen=True, gc=False):
     error: dict[str, Raw]
 
 
@@ -109,13 +156,46 @@ def bad_body(error: msgspec.MsgspecError, size_bytes: int) -> InvalidRequest:
     return InvalidRequest(f"The body is not valid JSON: {reason}")
 
 
+def user_name(seen: Peek) -> str | None:
+    """Return the end user whom a body names, None when that is no text."""
+    raw = bytes(seen.user)
+    if not raw:
+        return None
+    try:
+        return _read_text(raw) or None
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
+class _UserId(Struct, frozen=True, gc=False):
+    user_id: object = None
+
+
+class _Identified(Struct, frozen=True, gc=False):
+    metadata: _UserId | None = None
+    safety_identifier: object = None
+
+
+_read_identified = msgspec.json.Decoder(_Identified).decode
+
+
+def user_id(body: bytes) -> str | None:
+    """Return the id by which a body names its end user, ``metadata.user_id`` or ``safety_identifier``; None without."""
+    try:
+        found = _read_identified(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    said = (found.metadata.user_id if found.metadata is not None else None, found.safety_identifier)
+    return next((one for one in said if isinstance(one, str) and one), None)
+
+
 def model_name(seen: Peek) -> str | None:
     """Return the model as text, None when there is none. Raises InvalidRequest when it is not text."""
     raw = bytes(seen.model)
     if not raw or raw == b"null":
         return None
     try:
-        return _read_text(raw)
+        return _read_name(raw) if len(raw) <= _MAX_NAME_BYTES else _read_text(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         raise InvalidRequest("model: expected a string in UTF-8", path="model") from None
 
@@ -148,21 +228,65 @@ def _model_offset(body: bytes) -> int:
     return offsets[-1]
 
 
-def check_depth(body: bytes) -> None:
+def check_depth(body: bytes, *lists: Raw) -> None:
     """Raise InvalidRequest when arrays and objects nest deeper than MAX_DEPTH. ``body`` must be valid JSON.
 
-    Few bodies hold more brackets than the limit, so counting them (with a cap) settles almost every case.
+    Few bodies hold more brackets than the limit, so counting them (with a cap) settles most cases. Long conversations
+    hold more: the ``lists`` are parts of the body whose items are judged one by one, which is cheaper than all at once.
     """
-    objects = _count(body, b"{", MAX_DEPTH)
-    if objects + _count(body, b"[", MAX_DEPTH - objects) < MAX_DEPTH:
+    if _count_brackets(body, MAX_DEPTH) < MAX_DEPTH:
         return
-    outside = body.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2]
+    if not _is_shallow(body, lists) and not _fits(body, MAX_DEPTH):
+        raise too_deep()
+
+
+def _is_shallow(body: bytes, lists: tuple[Raw, ...]) -> bool:
+    """Tell whether the brackets around the lists and the depth of their items are within the limit together."""
+    levels = MAX_DEPTH
+    items: list[Raw] = []
+    rest = [body]
+    for raw in lists:
+        data = bytes(raw)
+        if data[:1] != b"[":
+            continue
+        cut = _cut_out(data, rest)
+        if cut is None:
+            return False
+        rest, items = cut, items + _read_list(data)
+        levels -= 1
+    for piece in rest:
+        levels -= _count_brackets(piece, levels)
+    texts = map(bytes, items)
+    return levels > 0 and all(_count_brackets(text, levels) < levels or _fits(text, levels) for text in texts)
+
+
+def _cut_out(part: bytes, pieces: list[bytes]) -> list[bytes] | None:
+    """Return the pieces without the part, None when it cannot be told where it stands."""
+    for number, piece in enumerate(pieces):
+        at = piece.find(part[:_MARK_BYTES])
+        end = at + len(part)
+        if at >= 0 and piece[at:end] == part:
+            return [*pieces[:number], piece[:at], piece[end:], *pieces[number + 1 :]]
+    return None
+
+
+def _fits(data: bytes, levels: int) -> bool:
+    """Tell exactly whether a text nests at most so deep."""
+    outside = data.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2]
     brackets = b"".join(outside).translate(None, _NOT_BRACKETS)
-    for _ in range(MAX_DEPTH):
+    for _ in range(levels):
         brackets = _INNERMOST.sub(b"", brackets)
         if not brackets:
-            return
-    raise too_deep()
+            return True
+    return not brackets
+
+
+def _count_brackets(data: bytes, cap: int) -> int:
+    """Count the brackets that open something, but no further than the cap."""
+    if len(data) < _SHORT_BYTES:
+        return min(cap, data.count(b"{") + data.count(b"["))
+    objects = _count(data, b"{", cap)
+    return objects + _count(data, b"[", cap - objects)
 
 
 def _count(body: bytes, byte: bytes, cap: int) -> int:

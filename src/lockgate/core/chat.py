@@ -3,6 +3,7 @@
 Belongs here: what at least one dialect can say about a chat. Does not belong here: how a dialect spells it.
 JSON that we carry without understanding stays ``msgspec.Raw``, so its bytes arrive as they came.
 Stop reasons and effort levels use Anthropic's words, the larger vocabulary of the two families.
+Trees like these hold no cycles, so they say ``gc=False``: the collector need not visit them, request after request.
 """
 
 from __future__ import annotations
@@ -17,26 +18,26 @@ StopReason: TypeAlias = str
 Role: TypeAlias = Literal["user", "assistant", "system"]
 
 
-class Base64Source(Struct, frozen=True, kw_only=True):
+class Base64Source(Struct, frozen=True, kw_only=True, gc=False):
     """Bytes inside the request, base64 text without line breaks."""
 
     media_type: str
     data: str
 
 
-class UrlSource(Struct, frozen=True, kw_only=True):
+class UrlSource(Struct, frozen=True, kw_only=True, gc=False):
     """A URL that the provider fetches."""
 
     url: str
 
 
-class FileSource(Struct, frozen=True, kw_only=True):
+class FileSource(Struct, frozen=True, kw_only=True, gc=False):
     """An id that the provider's file store issued."""
 
     file_id: str
 
 
-class TextSource(Struct, frozen=True, kw_only=True):
+class TextSource(Struct, frozen=True, kw_only=True, gc=False):
     """A document given as plain text."""
 
     text: str
@@ -45,7 +46,7 @@ class TextSource(Struct, frozen=True, kw_only=True):
 Source: TypeAlias = Base64Source | UrlSource | FileSource | TextSource
 
 
-class TextBlock(Struct, frozen=True, kw_only=True):
+class TextBlock(Struct, frozen=True, kw_only=True, gc=False):
     """Visible text. ``citations`` is Anthropic's list, ``cache`` a cache_control object."""
 
     text: str
@@ -54,7 +55,7 @@ class TextBlock(Struct, frozen=True, kw_only=True):
     raw: Raw | None = None
 
 
-class ImageBlock(Struct, frozen=True, kw_only=True):
+class ImageBlock(Struct, frozen=True, kw_only=True, gc=False):
     """An image that the user shows."""
 
     source: Source
@@ -62,7 +63,7 @@ class ImageBlock(Struct, frozen=True, kw_only=True):
     raw: Raw | None = None
 
 
-class DocumentBlock(Struct, frozen=True, kw_only=True):
+class DocumentBlock(Struct, frozen=True, kw_only=True, gc=False):
     """A document: PDF or text. ``citations`` is Anthropic's switch object."""
 
     source: Source
@@ -73,7 +74,7 @@ class DocumentBlock(Struct, frozen=True, kw_only=True):
     raw: Raw | None = None
 
 
-class ThinkingBlock(Struct, frozen=True, kw_only=True):
+class ThinkingBlock(Struct, frozen=True, kw_only=True, gc=False):
     """Reasoning text. An empty text with a signature is legal: the host hid the text but signed it."""
 
     text: str
@@ -81,14 +82,14 @@ class ThinkingBlock(Struct, frozen=True, kw_only=True):
     raw: Raw | None = None
 
 
-class RedactedThinkingBlock(Struct, frozen=True, kw_only=True):
+class RedactedThinkingBlock(Struct, frozen=True, kw_only=True, gc=False):
     """Reasoning that the host encrypted."""
 
     data: str
     raw: Raw | None = None
 
 
-class ToolUseBlock(Struct, frozen=True, kw_only=True):
+class ToolUseBlock(Struct, frozen=True, kw_only=True, gc=False):
     """The model calls a client's tool. ``input`` is one JSON object, byte for byte as it came."""
 
     id: str
@@ -98,7 +99,7 @@ class ToolUseBlock(Struct, frozen=True, kw_only=True):
     raw: Raw | None = None
 
 
-class ToolResultBlock(Struct, frozen=True, kw_only=True):
+class ToolResultBlock(Struct, frozen=True, kw_only=True, gc=False):
     """What a client's tool answered. ``content`` is None when there was nothing to say."""
 
     tool_use_id: str
@@ -108,7 +109,7 @@ class ToolResultBlock(Struct, frozen=True, kw_only=True):
     raw: Raw | None = None
 
 
-class OpaqueBlock(Struct, frozen=True, kw_only=True):
+class OpaqueBlock(Struct, frozen=True, kw_only=True, gc=False):
     """A block of a dialect that the others do not know (server tool results, compaction ...), carried whole."""
 
     type: str
@@ -127,14 +128,14 @@ Block: TypeAlias = (
 )
 
 
-class Message(Struct, frozen=True, kw_only=True):
+class Message(Struct, frozen=True, kw_only=True, gc=False):
     """One turn. A ``system`` role inside the conversation is legal here; writers place or hoist it."""
 
     role: Role
     content: tuple[Block, ...]
 
 
-class FunctionTool(Struct, frozen=True, kw_only=True):
+class FunctionTool(Struct, frozen=True, kw_only=True, gc=False):
     """A tool that the client runs. ``schema`` is the JSON schema of its input, whole and in its own key order."""
 
     name: str
@@ -146,7 +147,7 @@ class FunctionTool(Struct, frozen=True, kw_only=True):
     """Further keys of Anthropic's tool object: defer_loading, allowed_callers, input_examples, ..."""
 
 
-class NativeTool(Struct, frozen=True, kw_only=True):
+class NativeTool(Struct, frozen=True, kw_only=True, gc=False):
     """A tool that only one dialect knows (web search, computer use, MCP toolset ...), carried whole."""
 
     type: str
@@ -157,7 +158,7 @@ class NativeTool(Struct, frozen=True, kw_only=True):
 Tool: TypeAlias = FunctionTool | NativeTool
 
 
-class ToolChoice(Struct, frozen=True, kw_only=True):
+class ToolChoice(Struct, frozen=True, kw_only=True, gc=False):
     """Which tool the model may or must call. ``name`` goes with mode ``tool`` alone."""
 
     mode: Literal["auto", "any", "tool", "none"] | None = None
@@ -167,7 +168,7 @@ class ToolChoice(Struct, frozen=True, kw_only=True):
     """Anthropic's own object, when the client wrote it so."""
 
 
-class OutputFormat(Struct, frozen=True, kw_only=True):
+class OutputFormat(Struct, frozen=True, kw_only=True, gc=False):
     """How the answer must look: any JSON object, or JSON by a schema."""
 
     kind: Literal["json_object", "json_schema"]
@@ -177,11 +178,11 @@ class OutputFormat(Struct, frozen=True, kw_only=True):
     strict: bool | None = None
 
 
-class Call(Struct, frozen=True, kw_only=True):
+class Call(Struct, frozen=True, kw_only=True, gc=False):
     """A request for the next assistant turn.
 
     ``native`` holds top-level fields of Anthropic's API that have no counterpart elsewhere, by their wire name.
-    ``unknown`` names top-level fields that the reading dialect does not know or cannot carry: they are lost to
+    ``unknown`` names fields, by their path, that the reading dialect does not know or cannot carry: they are lost to
     every other dialect, and the record says so.
     """
 
@@ -209,10 +210,11 @@ class Call(Struct, frozen=True, kw_only=True):
     unknown: tuple[str, ...] = ()
 
 
-class Usage(Struct, frozen=True, kw_only=True):
+class Usage(Struct, frozen=True, kw_only=True, gc=False):
     """Tokens in disjoint parts: the prompt is input + cache_read + cache_write; reasoning is part of output.
 
-    ``cache_write_1h`` is the part of cache_write with a one-hour life. None means that the provider did not say.
+    ``cache_write_1h`` is the part of cache_write with a one-hour life; ``input_audio`` and ``output_audio`` are parts
+    of input and output. None means that the provider did not say.
     """
 
     input: int | None = None
@@ -221,12 +223,14 @@ class Usage(Struct, frozen=True, kw_only=True):
     cache_write: int | None = None
     cache_write_1h: int | None = None
     reasoning: int | None = None
+    input_audio: int | None = None
+    output_audio: int | None = None
     service_tier: str | None = None
     extra: dict[str, Raw] = {}
     """Further keys of Anthropic's usage object (server_tool_use, iterations, inference_geo, speed ...)."""
 
 
-class Reply(Struct, frozen=True, kw_only=True):
+class Reply(Struct, frozen=True, kw_only=True, gc=False):
     """A complete assistant turn. ``extra`` holds further top-level keys of the provider, by their wire name."""
 
     id: str
@@ -236,3 +240,5 @@ class Reply(Struct, frozen=True, kw_only=True):
     stop_sequence: str | None = None
     usage: Usage = Usage()
     extra: dict[str, Raw] = {}
+    dropped: tuple[str, ...] = ()
+    """What the provider's answer held that this form has no place for, by its path in the provider's dialect."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from html import unescape
 
+from lockgate.core.plain_text import printable
+
 MAX_TEXT_CHARS = 500
 """How much of a page that is not JSON is quoted."""
 
@@ -49,5 +51,5 @@ def visible_text(body: bytes) -> str:
     """Return what a person would read in a page, on one line, as much of it as is worth quoting."""
     text = body[:_MAX_PAGE_BYTES].decode("utf-8", "replace")
     plain = unescape(_TAG.sub(" ", _HIDDEN.sub(" ", text)))
-    shown = "".join(char if char.isprintable() else " " for char in plain)
+    shown = printable(plain)
     return " ".join(shown.split())[:MAX_TEXT_CHARS]

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Raw
 
 from lockgate.core.body import bad_body
+from lockgate.core.surrogates import mend
 from lockgate.errors import InvalidRequest, Malformed
 
 T = TypeVar("T")
@@ -29,11 +30,6 @@ REQUIRED = "this field is required"
 """What a fault says about a field that is missing."""
 
 _MISSING = re.compile(r"missing required field `(?P<name>[^`]*)`")
-# A pair of surrogates, a lone one, or any other escape (so that a backslash before them is not misread).
-_ESCAPES = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.",
-    re.DOTALL,
-)
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 
 write_json = msgspec.json.Encoder().encode
@@ -57,8 +53,8 @@ def decode(decoder: msgspec.json.Decoder[T], data: bytes | Raw) -> T:
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
-        mended = _ESCAPES.sub(lambda found: b"\\ufffd" if found["lone"] else found.group(), bytes(data))
-        if mended == data:
+        mended = mend(bytes(data))
+        if mended is None:
             raise
         return decoder.decode(mended)
 

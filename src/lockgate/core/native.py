@@ -29,6 +29,12 @@ NATIVE_FIELDS = frozenset(
 )
 """Top-level fields that no other API has, carried by name."""
 
+ID_HEADERS = {
+    "user_profile_id": b"anthropic-user-profile-id",
+    "workspace_id": b"anthropic-workspace-id",
+}
+"""Who a request is made for, by the name that it has in SDKs and in a call's ``native``; Anthropic reads headers."""
+
 
 class MetadataIn(Struct):
     """``metadata``: Anthropic's key in it is the user."""
@@ -56,6 +62,9 @@ def read_betas(*sources: str | list[str] | None) -> tuple[str, ...]:
     return tuple(flags)
 
 
+_AROUND_FLAGS = " \t[]()'\""
+
+
 def split_flags(text: str) -> list[str]:
-    """Split a comma list of flags."""
-    return [flag for part in text.split(",") if (flag := part.strip())]
+    """Split a comma list of flags, also one that is written as JSON or as Python prints it."""
+    return [flag for part in text.split(",") if (flag := part.strip(_AROUND_FLAGS))]

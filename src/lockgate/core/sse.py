@@ -92,6 +92,15 @@ class SseDecoder:
         return split_events(self._boundary.tail)
 
 
+def cut_events(data: bytes) -> list[bytes]:
+    """Return whole events each with its blank line, as they are."""
+    found, start = [], 0
+    for blank in _BLANK_LINE.finditer(data):
+        found.append(data[start : blank.end()])
+        start = blank.end()
+    return [*found, data[start:]] if start < len(data) else found
+
+
 def split_events(data: bytes) -> list[Event]:
     """Return the events in these bytes, each of which must be whole. Those without data are left out."""
     if b"\r" in data:

@@ -32,6 +32,7 @@ class ClientConnection:
         self.scope = scope
         self.is_gone = False
         self.has_started = False
+        self.has_ended = False
         self._receive = receive
         self._send = send
         self._task: asyncio.Task[Any] | None = None
@@ -101,7 +102,7 @@ class ClientConnection:
         extension = self.scope.get("extensions", {}).get(DISCONNECT)
         if extension is not None:
             extension["watch"](self._leave)
-        else:
+        elif self._watcher is None or self._watcher.done():
             loop = asyncio.get_running_loop()
             self._watcher = loop.create_task(self._watch_receive(), name="watch-client")
 
@@ -143,12 +144,14 @@ class ClientConnection:
         """Send the last bytes of an answer."""
         self._task = None
         await self._send({"type": "http.response.body", "body": body})
+        self.has_ended = True
 
     async def send_whole(self, status: int, headers: Headers, body: bytes) -> None:
         """Send a complete answer."""
         self._task = None
         await self.start(status, headers)
         await self._send({"type": "http.response.body", "body": body})
+        self.has_ended = True
 
 
 def _too_large(limit_bytes: int, setting: str) -> TooLarge:

@@ -20,14 +20,22 @@ _HEADER = "x-portkey-custom-host"
 
 
 def with_custom_host(
-    choice: Choice, headers: Mapping[bytes, bytes], guard: HostGuard, trusted: frozenset[str]
+    choice: Choice,
+    headers: Mapping[bytes, bytes],
+    guard: HostGuard,
+    trusted: frozenset[str],
+    *,
+    is_allowed: bool = False,
 ) -> Choice:
-    """Return the choice with the caller's host in place. Raises InvalidRequest when the host is refused."""
+    """Return the choice with the caller's host in place. Raises InvalidRequest when the host is refused.
+
+    ``is_allowed``: an operator chose the host, so that a record's credential may go there.
+    """
     url = text_of(headers, _HEADER.encode())
     if url is None:
         return choice
     target = choice.target
-    if not target.allow_custom_host:
+    if not target.allow_custom_host and not is_allowed:
         raise InvalidRequest(
             f"custom host refused: provider @{target.slug} does not allow one (allow_custom_host)", path=_HEADER
         )

@@ -18,6 +18,7 @@ from lockgate.core.files import StoredFile
 from lockgate.core.http import Headers, UpstreamRequest
 from lockgate.core.multipart import boundary_of
 from lockgate.dataplane.auth import Caller
+from lockgate.dataplane.batch_results import Charger
 from lockgate.dataplane.exchange import MULTIPLE_CHOICES
 from lockgate.dataplane.headers import relayed_headers
 from lockgate.dataplane.relay_body import relay_body
@@ -37,6 +38,11 @@ class Files(StoredExchange):
     """A call about files."""
 
     kind = "files"
+
+    @property
+    def is_repeatable(self) -> bool:
+        """An upload goes on while it arrives, so it cannot be sent again."""
+        return self.method != "POST"
 
     async def serve(self, caller: Caller) -> None:
         """Upload, list, show, delete or download."""
@@ -95,8 +101,7 @@ class Files(StoredExchange):
             self.ledger.dropped = tuple(form.dropped)
         try:
             if response.status >= MULTIPLE_CHOICES:
-                await self.relay_error(response, dialect)
-                return
+                raise await self.rejected(response, dialect)
             data = await self.read_whole(response)
             self.note(choice, data)
             shown = data if self.is_byte_path else self._shown(data, dialect, form.purpose if form else None)
@@ -123,12 +128,13 @@ class Files(StoredExchange):
         request = self.prepare(choice, path, query=self._query()[1:] if self.is_byte_path else b"")
         headers = [pair for pair in request.headers if pair[0] != b"accept"]
         headers.append((b"accept", self.headers.get(b"accept", b"*/*")))
+        owner = await self.plane.batch_book.find_by_file(self.workspace.id, self.id)
+        tap = Charger(self, choice, owner) if owner is not None else None
         response = await self.send(structs.replace(request, headers=headers))
         try:
             if response.status >= MULTIPLE_CHOICES:
-                await self.relay_error(response, dialect)
-            else:
-                await relay_body(self, response)
+                raise await self.rejected(response, dialect)
+            await relay_body(self, response, tap)
         finally:
             response.close()
 
@@ -146,8 +152,7 @@ class Files(StoredExchange):
             response = await self.send(request)
             try:
                 if response.status >= MULTIPLE_CHOICES:
-                    await self.relay_error(response, dialect)
-                    return
+                    raise await self.rejected(response, dialect)
                 headers = response.headers
                 page = reader.read_files(await self.read_whole(response))
             finally:

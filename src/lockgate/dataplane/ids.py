@@ -1,19 +1,11 @@
-"""Request ids and trace ids.
-
-A request id is a UUID of version 7: unique, and in the order of time. The trace id is what the client says in
-``x-portkey-trace-id`` or ``traceparent``, else the request id. Source: gateway protocol specification, section 6.3.
-"""
+"""Request ids: the dice that ``core.trace`` writes them with."""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping
 
-_TRACEPARENT = re.compile(rb"^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
-_MAX_TRACE_ID = 128
-_VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
-"""The two fixed bits of the variant, with two random ones."""
+from lockgate.core.trace import write_uuid7
+
 _ID_BYTES = 10
 _BULK = 256
 
@@ -24,15 +16,18 @@ class _Dice:
     def __init__(self) -> None:
         self._bytes = b""
         self._at = 0
-        self._pid = 0
+        os.register_at_fork(after_in_child=self._forget)
 
     def take(self) -> str:
         """Return ten random bytes in hex, never the same ones twice, also not in a forked process."""
-        if self._at >= len(self._bytes) or self._pid != os.getpid():
-            self._bytes, self._at, self._pid = os.urandom(_BULK * _ID_BYTES), 0, os.getpid()
+        if self._at >= len(self._bytes):
+            self._bytes, self._at = os.urandom(_BULK * _ID_BYTES), 0
         at = self._at
         self._at = at + _ID_BYTES
         return self._bytes[at : at + _ID_BYTES].hex()
+
+    def _forget(self) -> None:
+        self._bytes = b""
 
 
 _dice = _Dice()
@@ -40,16 +35,4 @@ _dice = _Dice()
 
 def new_request_id(now_s: float) -> str:
     """Return a UUIDv7 in its text form for a time in seconds since 1970."""
-    ms = f"{int(now_s * 1000) & 0xFFFFFFFFFFFF:012x}"
-    dice = _dice.take()
-    variant = _VARIANT[dice[0]]
-    return f"{ms[:8]}-{ms[8:]}-7{dice[1:4]}-{variant}{dice[4:7]}-{dice[7:19]}"
-
-
-def trace_id_of(headers: Mapping[bytes, bytes], fallback: str) -> bytes:
-    """Return the effective trace id, never empty."""
-    given = headers.get(b"x-portkey-trace-id", b"").strip()
-    if given:
-        return given[:_MAX_TRACE_ID]
-    found = _TRACEPARENT.match(headers.get(b"traceparent", b""))
-    return found[1] if found else fallback.encode("ascii")
+    return write_uuid7(now_s, _dice.take())

@@ -18,24 +18,24 @@ MAX_KEPT = 100_000
 
 
 class Keepers:
-    """The slug of the provider that keeps a thing, by kind and id. In memory: a restart forgets."""
+    """The slug of the provider that keeps a thing, by workspace, kind and id. In memory: a restart forgets."""
 
     def __init__(self, clock: Clock) -> None:
         self._now = clock.monotonic
-        self._slugs: OrderedDict[tuple[str, str], tuple[float, str]] = OrderedDict()
+        self._slugs: OrderedDict[tuple[str, str, str], tuple[float, str]] = OrderedDict()
 
-    def remember(self, kind: str, id: str, slug: str) -> None:
+    def remember(self, workspace: str, kind: str, id: str, slug: str) -> None:
         """A provider was seen to keep this."""
-        self._slugs[kind, id] = (self._now() + KEPT_S, slug)
-        self._slugs.move_to_end((kind, id))
+        self._slugs[workspace, kind, id] = (self._now() + KEPT_S, slug)
+        self._slugs.move_to_end((workspace, kind, id))
         while len(self._slugs) > MAX_KEPT:
             self._slugs.popitem(last=False)
 
-    def forget(self, kind: str, id: str) -> None:
+    def forget(self, workspace: str, kind: str, id: str) -> None:
         """It was deleted."""
-        self._slugs.pop((kind, id), None)
+        self._slugs.pop((workspace, kind, id), None)
 
-    def find(self, kind: str, id: str) -> str | None:
+    def find(self, workspace: str, kind: str, id: str) -> str | None:
         """Return the slug, None when it is not known or was not seen for too long."""
-        until, slug = self._slugs.get((kind, id), (0.0, ""))
+        until, slug = self._slugs.get((workspace, kind, id), (0.0, ""))
         return slug if until > self._now() else None

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 Route: TypeAlias = Literal[
     "chat", "messages", "count_tokens", "models", "message_batches", "batches", "files", "health", "ready", "greeting",
-    "hello",
+    "hello", "metrics",
 ]  # fmt: skip
 
 _ROUTES: dict[str, Route] = {
@@ -23,16 +23,17 @@ _ROUTES: dict[str, Route] = {
     "/ready": "ready",
     "/": "greeting",
     "/api/hello": "hello",
+    "/metrics": "metrics",
 }
 _METHODS: dict[Route, frozenset[str]] = {
     "chat": frozenset({"POST"}),
     "messages": frozenset({"POST"}),
     "count_tokens": frozenset({"POST"}),
-    "models": frozenset({"GET", "HEAD"}),
     "health": frozenset({"GET", "HEAD"}),
     "ready": frozenset({"GET", "HEAD"}),
     "greeting": frozenset({"GET", "HEAD"}),
     "hello": frozenset({"GET", "HEAD"}),
+    "metrics": frozenset({"GET", "HEAD"}),
 }
 _STORED: dict[Route, dict[str, frozenset[str]]] = {
     "message_batches": {
@@ -54,6 +55,8 @@ _STORED: dict[Route, dict[str, frozenset[str]]] = {
     },
 }
 """Methods of what providers keep: of the collection, of one of its things (``id``), and of an action on one."""
+_LIST_MODELS = frozenset({"GET", "HEAD"})
+_ONE_MODEL = _LIST_MODELS | {"DELETE"}
 _MODELS = "/v1/models/"
 _MODELS_WITHOUT_V1 = "/models/"
 _ANTHROPIC_ROUTES = ("/v1/messages", "/messages")
@@ -97,6 +100,8 @@ def is_anthropic_path(path: str) -> bool:
 
 def methods_of(route: Route, rest: str = "") -> frozenset[str]:
     """Return the methods that a route answers, with what follows it."""
+    if route == "models":
+        return _ONE_MODEL if rest else _LIST_MODELS
     actions = _STORED.get(route)
     if actions is None:
         return _METHODS[route]

@@ -8,6 +8,7 @@ from typing import Literal, Self, TypeAlias
 import msgspec
 from msgspec import Struct, structs
 
+from lockgate.core.body import NO_BODY, NOTHING_SEEN, Peek
 from lockgate.core.http import UpstreamRequest
 from lockgate.dataplane.auth import Caller
 from lockgate.dataplane.exchange import Exchange
@@ -15,11 +16,12 @@ from lockgate.dialects import Written
 from lockgate.errors import InvalidRequest, Unsupported
 from lockgate.plan.resolve import Choice, Signals
 from lockgate.providers import Endpoint
+from lockgate.routing.tree import Leaf, Pin, Routes, leaves
 
 Kind: TypeAlias = Literal["batches", "files"]
 
-_ID = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
-_MAX_ID = 256
+ID = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+MAX_ID = 256
 
 
 class _Id(Struct, frozen=True):
@@ -32,9 +34,12 @@ _read_id = msgspec.json.Decoder(_Id).decode
 class StoredExchange(Exchange):
     """A call about batches or files. ``id`` and ``action`` are what follows the route, "" where there is nothing."""
 
+    is_charged = False
     kind: Kind
     id = ""
     action = ""
+    _pin = Pin()
+    """What the target whose turn it is says of its provider."""
 
     def at(self, rest: str) -> Self:
         """Take what follows the route in the path."""
@@ -49,24 +54,51 @@ class StoredExchange(Exchange):
 
     async def _serve(self) -> None:
         caller = self.identify()
-        if (self.id or self.action) and (len(self.id) > _MAX_ID or not _ID.fullmatch(self.id)):
+        if (self.id or self.action) and (len(self.id) > MAX_ID or not ID.fullmatch(self.id)):
             raise InvalidRequest("the id in the path may hold letters, digits, _ and - only", path="id")
-        await self.serve(caller)
+        await self.admit_call()
+        await self.go(self._routes(caller), NO_BODY, NOTHING_SEEN, is_repeatable=self.is_repeatable)
+
+    async def attempt(self, leaf: Leaf, body: bytes, seen: Peek) -> None:
+        """Serve by a target of the config. What it sets in bodies of model calls means nothing here."""
+        assert self.caller is not None
+        self._pin = leaf.pin
+        await self.serve(self.caller)
 
     async def serve(self, caller: Caller) -> None:
-        """Serve the call of a caller that is known."""
+        """Serve the call of a caller that is known, by the target whose turn it is."""
         raise NotImplementedError
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the call may be sent twice."""
+        return True
+
+    def _routes(self, caller: Caller) -> Routes:
+        """Return the config; for an id whose keeper is one of its targets it has that one only."""
+        routes = self.plane.crossroads.routes_of(self.workspace, caller.key, self.headers)
+        keeper = self._keeper()
+        found = [leaf for leaf in leaves(routes.root) if leaf.pin.slug == keeper] if keeper is not None else []
+        return structs.replace(routes, root=found[0]) if found else routes
+
+    def _keeper(self) -> str | None:
+        return self.plane.keepers.find(self.workspace.id, self.kind, self.id) if self.id else None
 
     # ---- the provider
 
     def signals(self, caller: Caller, model: str | None = None) -> Signals:
         """What the request says about its provider; for an id that is known, its keeper when it says nothing."""
         signals = super().signals(caller, model)
-        if self.id and not signals.has_provider:
-            slug = self.plane.keepers.find(self.kind, self.id)
-            if slug is not None:
-                return structs.replace(signals, provider="@" + slug)
-        return signals
+        slug = self._keeper() if not signals.has_provider else None
+        return signals if slug is None else structs.replace(signals, provider="@" + slug)
+
+    def choose(self, caller: Caller, signals: Signals, pin: Pin | None = None) -> Choice:
+        """Choose the target that the config names, or the request. Raises as ``choose_target`` does."""
+        return super().choose(caller, signals, pin or self._pin)
+
+    def has_provider(self, signals: Signals) -> bool:
+        """Tell whether config or headers name a provider, whatever models say."""
+        return signals.has_provider or not self._pin.is_from_request
 
     def endpoint(self, choice: Choice) -> Endpoint:
         """Return where the provider keeps such things. Raises Unsupported when it has no such place."""
@@ -81,12 +113,12 @@ class StoredExchange(Exchange):
         """Keep in mind who keeps this, unless nobody but this caller can reach it."""
         slug = choice.target.slug
         if slug is not None and b"x-portkey-custom-host" not in self.headers:
-            self.plane.keepers.remember(self.kind, id, slug)
+            self.plane.keepers.remember(self.workspace.id, self.kind, id, slug)
 
     def note(self, choice: Choice, data: bytes) -> None:
         """Remember who keeps what was answered with; forget what was deleted."""
         if self.method == "DELETE":
-            self.plane.keepers.forget(self.kind, self.id)
+            self.plane.keepers.forget(self.workspace.id, self.kind, self.id)
         elif self.id or self.method == "POST":
             try:
                 id = _read_id(data).id

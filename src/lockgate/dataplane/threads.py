@@ -30,7 +30,7 @@ _IDENTITY = (b"authorization", b"x-api-key", b"anthropic-workspace-id")
 """The headers that decide in which workspace a thread lives."""
 
 
-class Thread(Struct, frozen=True):
+class Thread(Struct, frozen=True, gc=False):
     """What a request says of its thread."""
 
     type: str | None = None
@@ -65,6 +65,12 @@ def unsupported() -> InvalidRequest:
     )
 
 
+def lost() -> NotFound:
+    """Return the refusal upon which an SDK sends the whole conversation as a new thread."""
+    message = "thread: this thread is not known here any more; send the whole conversation"
+    return NotFound(message, path="thread.previous_message_id", wire_code="thread_not_found")
+
+
 def identity_of(request: UpstreamRequest, key_id: str | None) -> bytes:
     """Return a digest of who holds what this request creates: host, path, credential, and our own caller."""
     origin, path = request.origin, request.target.partition(b"?")[0]
@@ -94,8 +100,7 @@ class ThreadOwners:
             return
         until, holder = self._owners.get(message_id, (0.0, b""))
         if holder != owner or until <= self._now():
-            message = "thread: this thread is not known here any more; send the whole conversation"
-            raise NotFound(message, path="thread.previous_message_id", wire_code="thread_not_found")
+            raise lost()
 
 
 class ThreadLedger(Ledger):

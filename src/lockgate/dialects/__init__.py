@@ -11,7 +11,7 @@ models come from ``lockgate.catalog``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -22,14 +22,30 @@ from lockgate.core.chat import Call, Reply, StopReason, Usage
 from lockgate.core.chunk import Chunk, StreamError
 from lockgate.core.files import FilePage, StoredFile
 from lockgate.core.models import ModelEntry
+from lockgate.core.seals import IsForeign
 from lockgate.errors import GatewayError, Rejected
 
+TierMapping: TypeAlias = Literal["speed", "native", "auto"]
 
-class TargetInfo(Struct, frozen=True, kw_only=True):
-    """What writing a call for a target depends on.
 
-    ``api_version`` is the version the client itself named, None when it named none.
-    """
+class Wishes(Struct, frozen=True, kw_only=True, gc=False):
+    """What a config or a header asks of the way in which calls are written for Claude."""
+
+    tiers: TierMapping = "auto"
+    """How ``service_tier`` is said: as a speed, as Anthropic's own tier, or by what the model knows."""
+    passes_forced_tools: bool = False
+    """Whether a forced choice goes to models that refuse it, instead of words in the system prompt."""
+    repairs_tool_history: bool = False
+    """Whether results that are missing are put in, and those without a call left out."""
+    keeps_system_turns: bool = False
+    """Whether system messages behind a user's turn stay there, for models that take them."""
+
+
+NO_WISHES = Wishes()
+
+
+class TargetInfo(Struct, frozen=True, kw_only=True, gc=False):
+    """What writing a call for a target depends on."""
 
     provider: str
     """The provider's name as in ``x-portkey-provider``: anthropic, openai, ..."""
@@ -38,9 +54,15 @@ class TargetInfo(Struct, frozen=True, kw_only=True):
     facts: ModelFacts
     strict: bool = True
     """Strict OpenAI compliance as the client set it: decides whether reasoning text is asked for."""
+    maps_thinking: bool = False
+    """Whether thinking becomes an effort where it cannot be asked for otherwise."""
+    wishes: Wishes = NO_WISHES
+    api_version: str | None = None
+    """The version of the provider's API to ask for when the client names none; ``auto``: the newest that allows what is
+    sent, None: the oldest."""
 
 
-class ReplyRules(Struct, frozen=True, kw_only=True):
+class ReplyRules(Struct, frozen=True, kw_only=True, gc=False):
     """What the reader of the reply must undo because ``write_call`` did it."""
 
     tool_names: dict[str, str] = {}
@@ -53,7 +75,14 @@ class ReplyRules(Struct, frozen=True, kw_only=True):
     """Remove one Markdown fence around a JSON answer (whole replies only)."""
 
 
-class Written(Struct, frozen=True, kw_only=True):
+class Added(Struct, frozen=True, kw_only=True):
+    """What a config has set in a client's own body, for a model of which these are the facts."""
+
+    fields: tuple[str, ...]
+    facts: ModelFacts
+
+
+class Written(Struct, frozen=True, kw_only=True, gc=False):
     """A call in a target's dialect.
 
     ``dropped`` names fields of the client's call that the target cannot express; ``adjusted`` names fields whose
@@ -65,9 +94,11 @@ class Written(Struct, frozen=True, kw_only=True):
     dropped: tuple[str, ...] = ()
     adjusted: tuple[str, ...] = ()
     rules: ReplyRules = ReplyRules()
+    hides_usage: bool = False
+    """Usage of a stream was asked for on our own account: what only tells it is not for the client."""
 
 
-class View(Struct, frozen=True, kw_only=True):
+class View(Struct, frozen=True, kw_only=True, gc=False):
     """What writing a reply for a client depends on.
 
     ``created`` is in seconds since 1970; ``input_estimate`` is our own count of input tokens, for dialects that
@@ -76,13 +107,15 @@ class View(Struct, frozen=True, kw_only=True):
 
     provider: str
     strict: bool
+    normalizes_finish: bool = False
+    """Whether OpenAI's words for why a model stopped are used however strict the client is."""
     created: int
     request_id: str
     include_usage: bool = False
     input_estimate: int = 0
 
 
-class Summary(Struct, kw_only=True):
+class Summary(Struct, kw_only=True, gc=False):
     """What a listener learns from a reply that is relayed byte for byte. Mutable: a stream fills it in as it goes.
 
     ``is_complete`` tells that the dialect's own end marker was seen, ``may_end`` that a stream may end without it.
@@ -102,6 +135,8 @@ class StreamReader(Protocol):
 
     is_complete: bool
     """The dialect's own end marker was seen."""
+    dropped: Sequence[str]
+    """What the stream held so far that the canonical form has no place for, as in ``Reply.dropped``."""
 
     def feed(self, data: bytes) -> Sequence[Chunk]:
         """Return the chunks that these bytes complete. Raises Malformed on garbage, nothing else."""
@@ -133,8 +168,26 @@ class StreamMeter(Protocol):
 
     summary: Summary
 
-    def feed(self, events: bytes) -> None:
-        """Take whole events only (each ends with its blank line). Never raises on content; cheap on text deltas."""
+    def feed(self, events: bytes) -> bytes:
+        """Take whole events only (each ends with its blank line), and return what of them is for the client.
+
+        Never raises on content; cheap on text deltas.
+        """
+        ...
+
+
+class StreamJoiner(Protocol):
+    """Puts one stream of its dialect together without making anything of it."""
+
+    is_whole: bool
+    """Once ``reply`` was asked: whether the stream had its end, and everything in it could be read."""
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes. Never raises."""
+        ...
+
+    def reply(self) -> bytes:
+        """Return the whole reply that the events make, as far as it is known; b"" when nothing is."""
         ...
 
 
@@ -294,8 +347,18 @@ class Dialect(Protocol):
         ...
 
     # ---- byte path
-    def forward(self, body: bytes, seen: Peek, model: str | None, client: Mapping[bytes, bytes]) -> Written:
+    def forward(
+        self,
+        body: bytes,
+        seen: Peek,
+        model: str | None,
+        client: Mapping[bytes, bytes],
+        added: Added | None = None,
+        is_foreign: IsForeign | None = None,
+    ) -> Written:
         """Prepare a client's own bytes for a provider of the same dialect.
+
+        Reasoning whose seal is foreign to the model is left out; without ``is_foreign`` none is.
 
         The model's value changes, members that the provider wants as headers move there, and what else the dialect
         permits is named in ``adjusted``; every other byte stays. ``client`` holds the client's headers by lower-case
@@ -311,6 +374,10 @@ class Dialect(Protocol):
         """Read what the record needs from a whole reply of this dialect. Never raises: what is not there stays None."""
         ...
 
-    def stream_meter(self) -> StreamMeter:
-        """Return a listener for one streamed reply of this dialect."""
+    def stream_meter(self, *, hides_usage: bool = False) -> StreamMeter:
+        """Return a listener for one streamed reply of this dialect; ``hides_usage`` as in Written."""
+        ...
+
+    def stream_joiner(self) -> StreamJoiner | None:
+        """Return what puts a stream together, None where reader and ``write_reply`` make the same of it."""
         ...

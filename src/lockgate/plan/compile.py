@@ -3,29 +3,73 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from difflib import get_close_matches
 from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from lockgate.catalog import FactRow, FactTable, load_facts, packaged_facts
-from lockgate.config import Document, KeySettings, ModelSettings, ProviderSettings, TimeoutSettings
+from lockgate.catalog import (
+    FactRow,
+    FactTable,
+    PriceTable,
+    card_of,
+    load_facts,
+    load_prices,
+    packaged_facts,
+    packaged_prices,
+)
+from lockgate.config import (
+    Document,
+    KeySettings,
+    MetadataSettings,
+    ModelSettings,
+    PriceSettings,
+    ProviderSettings,
+    RecordSettings,
+    TimeoutSettings,
+)
 from lockgate.core.http import Origin, Timeouts
+from lockgate.core.metadata import MAX_KEY_CHARS, MAX_KEYS, MAX_VALUE_CHARS, clean
+from lockgate.core.recording import NO_RECORDING, Recording, Rules
 from lockgate.core.secret import Secret
-from lockgate.errors import ConfigError
+from lockgate.entities import RecordingChoice
+from lockgate.errors import ConfigError, raise_all
+from lockgate.plan.configs import NO_CONFIGS, compile_declared
+from lockgate.plan.declared_limits import read_limits
+from lockgate.plan.hook import compile_hook
 from lockgate.plan.keys import digest_of, is_well_formed
-from lockgate.plan.snapshot import GatewayKey, Snapshot, Target, header_pairs
+from lockgate.plan.recording import narrowed
+from lockgate.plan.snapshot import (
+    CALLING_SCOPES,
+    DEFAULT_WORKSPACE,
+    GatewayKey,
+    Snapshot,
+    Target,
+    Workspace,
+    header_pairs,
+)
 from lockgate.providers import BearerAuth, Provider
 
 ReadSecret = Callable[[str], Secret]
 """Resolves ``env:NAME``, ``file:PATH`` or a literal; raises ConfigError when it is not there."""
 
+HEADERS_VARIABLE = "HEADERS_TO_METADATA"
+_CREDENTIAL = re.compile(
+    r"authorization|cookie|secret|token|password|credential|api[-_]?key|subscription-key"
+    r"|^x-portkey-(config|virtual-key|vertex-service-account-json|aws-access-key-id)$",
+    re.IGNORECASE,
+)
 _PLAIN_URL = re.compile(r"https?://[\w.\-\[\]:/]+", re.ASCII)
 _NOT_OURS_TO_SET = frozenset(
     "connection content-length expect host keep-alive proxy-authorization proxy-connection te trailer "
     "transfer-encoding upgrade".split()
 )
+SAVED_ONLY_VARIABLE = "BLOCK_INLINE_CONFIG"
+"""Set to ``true``, requests may use only what is saved, whatever the organisation says."""
 SIMULATED = ("anthropic", "openai")
 """The providers that the simulator stands in for."""
 
@@ -39,37 +83,156 @@ class Sources(Struct, frozen=True, kw_only=True):
     """Keys that the state folder holds, by digest."""
     simulator_url: str | None = None
     """Where the built-in simulator listens, None when it does not run."""
+    file: str = "lockgate.toml"
+    """What the document's file is called."""
+    key_scopes: frozenset[str] = CALLING_SCOPES
+    """What a key of the document may do at most, and does when it says nothing."""
 
 
 def compile_snapshot(document: Document, sources: Sources, read_secret: ReadSecret, version: int) -> Snapshot:
-    """Compile everything. Raises ConfigError that names the entry at fault."""
-    timeouts = _timeouts(document.timeouts)
-    targets = {
-        slug: compile_target(slug, settings, sources.providers, read_secret, timeouts)
-        for slug, settings in document.providers.items()
-    }
-    for name, provider in sources.providers.items():
-        if name not in targets and provider.credential_env and sources.environment.get(provider.credential_env):
-            settings = ProviderSettings(type=name, api_key=f"env:{provider.credential_env}")
-            targets[name] = compile_target(name, settings, sources.providers, read_secret, timeouts)
-    if sources.simulator_url:
-        targets = {**_simulated(sources, read_secret, timeouts), **targets}
-    keys = dict(sources.stored_keys)
-    for name, key_settings in document.keys.items():
-        digest, key = _compile_key(name, key_settings, targets, read_secret)
-        keys[digest] = key
+    """Compile everything. Raises ConfigError that names the entry at fault, or ConfigFaults with all of them."""
+    faults: list[ConfigError] = []
+    timeouts = timeouts_of(document.timeouts)
+    targets = _compile_targets(document, sources, read_secret, faults)
+    configs = NO_CONFIGS
+    with _collecting(faults):
+        configs = compile_declared(document.configs, sources.providers)
+    with _collecting(faults):
+        _check_config(document.defaults.config, document.configs, "defaults.config")
+    recording = NO_RECORDING
+    with _collecting(faults):
+        recording = compile_recording(document.records)
+    metadata_headers: tuple[bytes, ...] = ()
+    with _collecting(faults):
+        metadata_headers = _metadata_headers(document.metadata, sources.environment)
+    keys = _compile_keys(document, sources, recording, read_secret, faults)
     raw = {name: _raw_target(p, timeouts) for name, p in sources.providers.items()}
+    facts, prices, url, hook = packaged_facts(), packaged_prices(), None, None
+    with _collecting(faults):
+        facts = compile_facts(document.models)
+    with _collecting(faults):
+        prices = compile_prices(document.prices)
+    with _collecting(faults):
+        hook = compile_hook(document.alerts, read_secret)
+    with _collecting(faults):
+        url = _public_url(document.server.public_url)
+    for where, server in (("counters.url", document.counters.url), ("cache.url", document.cache.url)):
+        with _collecting(faults):
+            _check_server(server, where)
+    raise_all(faults)
     return Snapshot(
         version=version,
         keys=keys,
-        targets=targets,
+        workspaces={
+            DEFAULT_WORKSPACE: Workspace(
+                id=DEFAULT_WORKSPACE,
+                slug=DEFAULT_WORKSPACE,
+                targets=targets,
+                configs=configs,
+                config_id=document.defaults.config,
+                recording=recording,
+                takes_user_from_body=document.metadata.user_from_body,
+                is_saved_only=sources.environment.get(SAVED_ONLY_VARIABLE, "").strip().lower() in ("1", "true"),
+            ),
+        },
         raw_targets=raw,
         is_open=document.server.open,
-        public_url=_public_url(document.server.public_url),
+        public_url=url,
+        hook=hook,
         trusts_forwarded=document.server.trust_forwarded,
         limits=document.limits,
-        facts=compile_facts(document.models),
+        facts=facts,
+        prices=prices,
+        metadata_headers=metadata_headers,
+        anthropic_version=document.defaults.anthropic_version_default,
+        cache_max_age_s=document.cache.max_age_s,
+        has_retry_jitter=document.defaults.retry_jitter,
     )
+
+
+def _check_server(url: str | None, where: str) -> None:
+    """Refuse what is no address of a Redis or Valkey server. Raises ConfigError."""
+    if url is not None and not url.startswith(("redis://", "rediss://", "unix://")):
+        raise ConfigError(f"{where}: expected redis://HOST:PORT/0, rediss://HOST:PORT/0 or unix:///PATH")
+
+
+def _metadata_headers(settings: MetadataSettings, environment: Mapping[str, str]) -> tuple[bytes, ...]:
+    """Return the headers that become metadata. Raises ConfigError for those that carry credentials."""
+    asked = [part.strip() for part in environment.get(HEADERS_VARIABLE, "").split(",")]
+    places = [("metadata.headers", name) for name in settings.headers] + [(HEADERS_VARIABLE, name) for name in asked]
+    found = {}
+    for where, name in places:
+        if _CREDENTIAL.search(name):
+            raise ConfigError(f"{where}: {name} carries credentials, which metadata must not hold")
+        if name:
+            found[name.lower().encode("latin-1", "replace")] = True
+    return tuple(found)
+
+
+def compile_recording(settings: RecordSettings) -> Recording:
+    """Return what may be kept of bodies. Raises ConfigError."""
+    if not settings.enabled:
+        return NO_RECORDING
+    try:
+        rules = Rules(
+            mode=settings.bodies,
+            personal=settings.personal,
+            action=settings.personal_action,
+            drop_paths=settings.drop_paths,
+            sensitive_headers=settings.sensitive_headers,
+        )
+    except ValueError as error:
+        raise ConfigError(f"records.drop_paths: {error}") from None
+    return Recording(rules=rules)
+
+
+@contextmanager
+def _collecting(faults: list[ConfigError]) -> Iterator[None]:
+    """Keep what is wrong with one entry, and go on with the next."""
+    try:
+        yield
+    except ConfigError as error:
+        faults.append(error)
+
+
+def _compile_targets(
+    document: Document, sources: Sources, read_secret: ReadSecret, faults: list[ConfigError]
+) -> dict[str, Target]:
+    """Return what the file, the environment and the simulator serve, by slug."""
+    timeouts = timeouts_of(document.timeouts)
+    targets = {}
+    for slug, settings in document.providers.items():
+        with _collecting(faults):
+            target = compile_target(slug, settings, sources.providers, read_secret, timeouts)
+            targets[slug] = structs.replace(target, source=sources.file)
+    for name, provider in sources.providers.items():
+        is_declared = name in document.providers
+        if not is_declared and provider.credential_env and sources.environment.get(provider.credential_env):
+            settings = ProviderSettings(type=name, api_key=f"env:{provider.credential_env}")
+            target = compile_target(name, settings, sources.providers, read_secret, timeouts)
+            targets[name] = structs.replace(target, source=f"the environment variable {provider.credential_env}")
+    return {**_simulated(sources, read_secret, timeouts), **targets} if sources.simulator_url else targets
+
+
+def _compile_keys(
+    document: Document, sources: Sources, recording: Recording, read_secret: ReadSecret, faults: list[ConfigError]
+) -> dict[bytes, GatewayKey]:
+    """Return what opens, by digest. Two keys of one text would be one key with the rights of either."""
+    keys = {digest: structs.replace(key, recording=recording) for digest, key in sources.stored_keys.items()}
+    declared: dict[bytes, str] = {}
+    for name, settings in document.keys.items():
+        with _collecting(faults):
+            digest, key = _compile_key(name, settings, read_secret, sources.key_scopes)
+            other = declared.setdefault(digest, name)
+            if other != name:
+                raise ConfigError(f"keys.{name}: has the same text as keys.{other}; give each key its own")
+            stored = sources.stored_keys.get(digest)
+            if stored is not None and stored.kind == "organisation-service":
+                raise ConfigError(f"keys.{name}: has the same text as {stored.source}; give each key its own")
+            _check_config(settings.config, document.configs, f"keys.{name}.config")
+            recorded = narrowed(recording, key.choice, "key")
+            keys[digest] = structs.replace(key, source=sources.file, recording=recorded)
+    return keys
 
 
 def compile_facts(models: Mapping[str, ModelSettings]) -> FactTable:
@@ -91,6 +254,23 @@ def compile_facts(models: Mapping[str, ModelSettings]) -> FactTable:
         rows.append(FactRow(family=name, names=(name,), source="lockgate.toml", like=like, **given))
         known.add(name)
     return load_facts(rows)
+
+
+def compile_prices(prices: Mapping[str, PriceSettings]) -> PriceTable:
+    """Put an operator's prices on top of the price book. Raises ConfigError for one that no price can be."""
+    cards = {}
+    for name, settings in prices.items():
+        provider, _, model = name.partition("/")
+        given = {
+            field: value
+            for field in PriceSettings.__struct_fields__
+            if field != "units" and (value := getattr(settings, field)) is not None
+        }
+        try:
+            cards[provider, model] = card_of(given, settings.units)
+        except ValueError as error:
+            raise ConfigError(f"prices.{name}.{error}") from None
+    return load_prices(cards)
 
 
 def needs_simulator(document: Document, sources: Sources) -> bool:
@@ -122,6 +302,7 @@ def compile_target(
     secret = _secret(settings.api_key, f"{where}.api_key", read_secret) if settings.api_key is not None else None
     origin, base_path = split_base_url(base_url, f"{where}.base_url")
     auth, also = auth_headers(provider, secret)
+    limits = read_limits(settings, where)
     return Target(
         provider=provider,
         origin=origin,
@@ -130,10 +311,12 @@ def compile_target(
         secret=secret,
         auth_headers=auth,
         auth_also=also,
-        extra_headers=_extra_headers(settings.headers, f"{where}.headers"),
-        models=frozenset(settings.models),
-        timeouts=_timeouts(settings.timeouts) if settings.timeouts else timeouts,
+        extra_headers=extra_headers(settings.headers, f"{where}.headers"),
+        models=frozenset(settings.models) or None,
+        timeouts=timeouts_of(settings.timeouts) if settings.timeouts else timeouts,
         allow_custom_host=settings.allow_custom_host,
+        claims=limits.claims("provider", slug, per_attempt=True),
+        limits=limits,
     )
 
 
@@ -179,7 +362,7 @@ def _simulated(sources: Sources, read_secret: ReadSecret, timeouts: Timeouts) ->
         path = "/v1" if name == "openai" else ""
         settings = ProviderSettings(type=name, api_key="sk-simulated", base_url=url + path)
         target = compile_target(name, settings, sources.providers, read_secret, timeouts)
-        targets[name] = msgspec.structs.replace(target, is_simulated=True)
+        targets[name] = structs.replace(target, is_simulated=True, source="the simulator")
     return targets
 
 
@@ -209,21 +392,67 @@ def check_key(text: str, where: str) -> None:
 
 
 def _compile_key(
-    name: str, settings: KeySettings, targets: Mapping[str, Target], read_secret: ReadSecret
+    name: str,
+    settings: KeySettings,
+    read_secret: ReadSecret,
+    scopes: frozenset[str],
 ) -> tuple[bytes, GatewayKey]:
     where = f"keys.{name}"
     if (settings.key is None) == (settings.sha256 is None):
         raise ConfigError(f"{where}: give either key or sha256")
-    for slug in settings.providers:
-        if slug not in targets:
-            raise ConfigError(f"{where}.providers: there is no provider {slug!r}")
     if settings.sha256 is not None:
         digest = bytes.fromhex(settings.sha256)
     else:
         text = _secret(settings.key or "", f"{where}.key", read_secret).reveal()
         check_key(text, where)
         digest = digest_of(text)
-    return digest, GatewayKey(id=f"key_{name}", name=name, providers=frozenset(settings.providers))
+    limits = read_limits(settings, where)
+    return digest, GatewayKey(
+        id=f"key_{name}",
+        name=name,
+        scopes=_check_scopes(settings.scopes, scopes, where) or scopes,
+        expires_at=_unix(settings.expires_at),
+        metadata=_check_metadata(settings.metadata, where),
+        claims=limits.claims("key", name),
+        limits=limits,
+        providers=frozenset(settings.providers),
+        config_id=settings.config,
+        allow_config_override=settings.allow_config_override,
+        choice=RecordingChoice(mode=settings.bodies) if settings.bodies is not None else None,
+    )
+
+
+def _check_scopes(asked: Sequence[str], possible: frozenset[str], where: str) -> frozenset[str]:
+    """Return scopes in their normal form. Raises ConfigError for one that a key of a workspace cannot have."""
+    found = frozenset(scope.strip().lower().replace(":", ".").replace("-", "_") for scope in asked)
+    for scope in sorted(found - possible):
+        near = get_close_matches(scope, possible, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(f"{where}.scopes: a key of a workspace cannot have {scope!r}{hint}")
+    return found
+
+
+def _check_metadata(metadata: Mapping[str, str], where: str) -> Mapping[str, str]:
+    """Refuse metadata that would be cut. Raises ConfigError."""
+    if clean(dict(metadata.items())).is_cut:
+        raise ConfigError(
+            f"{where}.metadata: at most {MAX_KEYS} names of {MAX_KEY_CHARS} characters, "
+            f"with values of at most {MAX_VALUE_CHARS}"
+        )
+    return metadata
+
+
+def _unix(moment: datetime | None) -> float | None:
+    """Return seconds since 1970; a time without an offset is UTC."""
+    if moment is None:
+        return None
+    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _check_config(name: str | None, configs: Mapping[str, object], where: str) -> None:
+    if name is not None and name not in configs:
+        known = ", ".join(sorted(configs)) or "none"
+        raise ConfigError(f"{where}: there is no config {name!r} in [configs]; there: {known}")
 
 
 def _public_url(url: str | None) -> str | None:
@@ -237,11 +466,13 @@ def _public_url(url: str | None) -> str | None:
     return url.rstrip("/").removesuffix("/v1")
 
 
-def _timeouts(settings: TimeoutSettings) -> Timeouts:
+def timeouts_of(settings: TimeoutSettings) -> Timeouts:
+    """Return time limits as the transport takes them."""
     return msgspec.convert(settings, Timeouts, from_attributes=True)
 
 
-def _extra_headers(headers: Mapping[str, str], where: str) -> tuple[tuple[bytes, bytes], ...]:
+def extra_headers(headers: Mapping[str, str], where: str) -> tuple[tuple[bytes, bytes], ...]:
+    """Check and write headers that an operator adds to requests. Raises ConfigError."""
     for name, value in headers.items():
         if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
             raise ConfigError(f"{where}: {name!r} is not a header name")

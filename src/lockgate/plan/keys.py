@@ -15,6 +15,7 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BODY_LENGTH = 43
 _CHECKSUM_LENGTH = 6
 _KEY_BYTES = 32
+_PAIRS = tuple(one + other for one in _ALPHABET for other in _ALPHABET)
 
 
 def write_key(entropy: bytes) -> str:
@@ -45,8 +46,10 @@ def _checksum(body: str) -> str:
 
 
 def _base62(number: int, length: int) -> str:
+    """Write a number of base62 digits, two at a time: this checks the key of each request."""
     digits = []
-    for _ in range(length):
-        number, rest = divmod(number, len(_ALPHABET))
-        digits.append(_ALPHABET[rest])
-    return "".join(reversed(digits))
+    for _ in range((length + 1) // 2):
+        number, rest = divmod(number, len(_PAIRS))
+        digits.append(_PAIRS[rest])
+    digits.reverse()
+    return "".join(digits)[-length:]

@@ -9,20 +9,23 @@ Source: gateway protocol specification, section 2.2.
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 
 from msgspec import Struct, structs
 
 from lockgate.core.secret import Secret
 from lockgate.errors import Forbidden, ModelNotAllowed, NoTarget, Unauthenticated
 from lockgate.plan.compile import auth_headers
-from lockgate.plan.snapshot import GatewayKey, Snapshot, Target
+from lockgate.plan.snapshot import GatewayKey, Snapshot, Target, Workspace
+from lockgate.routing.tree import Pin
 
 _SLUG_MODEL = re.compile(r"^@([A-Za-z0-9_.-]+)/(.*)$", re.DOTALL)
+_MAX_NEAR = 3
 DEFAULT_MODEL = "portkey-default"
 """What the Portkey SDK sends when no model was given."""
 
 
-class Signals(Struct, frozen=True, kw_only=True):
+class Signals(Struct, frozen=True, kw_only=True, gc=False):
     """What a request says about its provider."""
 
     model: str | None = None
@@ -40,56 +43,88 @@ class Signals(Struct, frozen=True, kw_only=True):
         return self.provider is not None or self.virtual_key is not None
 
 
-class Choice(Struct, frozen=True, kw_only=True):
+class Choice(Struct, frozen=True, kw_only=True, gc=False):
     """Who serves the request, and under which model name. ``model`` is None when the request named none."""
 
     target: Target
     model: str | None
 
 
-def choose_target(snapshot: Snapshot, key: GatewayKey | None, signals: Signals) -> Choice:
-    """Choose. Raises NoTarget, Unauthenticated (no credential), Forbidden or ModelNotAllowed."""
-    slug, model = split_model(snapshot, signals.model)
-    target = _pinned(snapshot, key, signals)
+def choose_target(snapshot: Snapshot, key: GatewayKey | None, signals: Signals, pin: Pin | None = None) -> Choice:
+    """Choose. Raises NoTarget, Unauthenticated (no credential), Forbidden or ModelNotAllowed.
+
+    ``pin`` is what a target of a config says; where it says nothing, the request decides.
+    """
+    workspace = snapshot.workspace_of(key)
+    slug, model = split_model(workspace, signals.model)
+    target = _named_by(pin, snapshot, workspace, key, signals) if pin is not None else None
+    if target is None:
+        target = _pinned(workspace, key, signals)
     if target is None and slug is not None:
-        target = snapshot.targets[slug]
+        target = workspace.targets[slug]
     if target is None:
-        target = _raw(snapshot, signals)
+        target = _raw(snapshot, workspace, signals)
     if target is None:
-        raise _no_target(snapshot, key, signals.model)
+        raise _no_target(workspace, key, signals.model)
     _check_allowed(key, target, model)
-    return Choice(target=target, model=model)
+    return Choice(target=_of_model(target, model), model=model)
 
 
-def split_model(snapshot: Snapshot, model: str | None) -> tuple[str | None, str | None]:
-    """Split ``@slug/model`` when the slug is known; other names, such as native ones with ``@``, stay whole."""
+def _named_by(
+    pin: Pin, snapshot: Snapshot, workspace: Workspace, key: GatewayKey | None, signals: Signals
+) -> Target | None:
+    """What a target of a config names: a record, else a provider with a credential of its own, else a model's slug."""
+    if pin.slug is not None:
+        if pin.slug not in workspace.targets:
+            raise _unknown_slug(workspace, key, pin.slug)
+        return workspace.targets[pin.slug]
+    if pin.provider is not None:
+        credential = pin.api_key or (signals.credential if pin.is_root else None)
+        return _raw(snapshot, workspace, structs.replace(signals, provider=pin.provider, credential=credential))
+    return workspace.targets.get(pin.model_slug) if pin.model_slug is not None else None
+
+
+def _of_model(target: Target, model: str | None) -> Target:
+    """Return the target as it is for one model: a custom one may be served elsewhere, or with headers of its own."""
+    custom = target.customs.get(model) if model is not None else None
+    if custom is None:
+        return target
+    if custom.extra_headers:
+        target = structs.replace(target, extra_headers=(*target.extra_headers, *custom.extra_headers))
+    if custom.origin is None:
+        return target
+    return structs.replace(target, origin=custom.origin, base_path=custom.base_path)
+
+
+def split_model(workspace: Workspace, model: str | None) -> tuple[str | None, str | None]:
+    """Split ``@slug/model`` when the workspace has the slug; other names (native ones with ``@``) stay whole."""
     if not model or model == DEFAULT_MODEL:
         return None, None
     found = _SLUG_MODEL.match(model) if model[0] == "@" else None
-    if found and found[1] in snapshot.targets:
+    if found and found[1] in workspace.targets:
         return found[1], found[2]
     return None, model
 
 
-def _pinned(snapshot: Snapshot, key: GatewayKey | None, signals: Signals) -> Target | None:
+def _pinned(workspace: Workspace, key: GatewayKey | None, signals: Signals) -> Target | None:
     """What the headers name by slug."""
     for name in (signals.provider, signals.virtual_key):
         if not name or (name is signals.provider and not name.startswith("@")):
             continue
         slug = name.removeprefix("@")
-        if slug not in snapshot.targets:
-            raise _unknown_slug(snapshot, key, slug)
-        return snapshot.targets[slug]
+        if slug not in workspace.targets:
+            raise _unknown_slug(workspace, key, slug)
+        return workspace.targets[slug]
     return None
 
 
-def _raw(snapshot: Snapshot, signals: Signals) -> Target | None:
+def _raw(snapshot: Snapshot, workspace: Workspace, signals: Signals) -> Target | None:
     name = signals.provider
     if not name:
         return None
     target = snapshot.raw_targets.get(name)
     if target is None or (signals.credential is None and not signals.has_custom_host):
-        record = snapshot.targets.get(name)
+        record = workspace.targets.get(name)
         if record is not None:
             return record
     if target is None:
@@ -112,22 +147,30 @@ def _raw(snapshot: Snapshot, signals: Signals) -> Target | None:
 def _check_allowed(key: GatewayKey | None, target: Target, model: str | None) -> None:
     if key is not None and key.providers and target.slug not in key.providers:
         raise Forbidden(f"The key {key.name} may not use {'@' + target.slug if target.slug else 'own credentials'}")
-    if target.models and model is not None and model not in target.models:
-        raise ModelNotAllowed(f"Model {model} is not allowed for @{target.slug}", path="model")
+    if target.trouble is not None:
+        raise NoTarget(f"The provider @{target.slug} cannot serve: {target.trouble}", path="model")
+    if model is not None and not target.allows(model):
+        raise ModelNotAllowed(_not_allowed(target, model), path="model")
 
 
-def _no_target(snapshot: Snapshot, key: GatewayKey | None, model: str | None) -> NoTarget:
+def _not_allowed(target: Target, model: str) -> str:
+    """Name the nearest models that are allowed."""
+    near = get_close_matches(model, sorted((target.models or frozenset()) - target.denied), n=_MAX_NEAR, cutoff=0.4)
+    hint = f"; allowed are for example: {', '.join(near)}" if near else ""
+    return f"Model {model} is not allowed for @{target.slug}{hint}"
+
+
+def _no_target(workspace: Workspace, key: GatewayKey | None, model: str | None) -> NoTarget:
     found = _SLUG_MODEL.match(model) if model else None
     if found:
-        return _unknown_slug(snapshot, key, found[1])
+        return _unknown_slug(workspace, key, found[1])
     return NoTarget(
-        "Either x-portkey-config or x-portkey-provider header is required, or a model of the form @slug/model "
-        "(this version has no configs yet)"
+        "Either x-portkey-config or x-portkey-provider header is required, or a model of the form @slug/model"
     )
 
 
-def _unknown_slug(snapshot: Snapshot, key: GatewayKey | None, slug: str) -> NoTarget:
+def _unknown_slug(workspace: Workspace, key: GatewayKey | None, slug: str) -> NoTarget:
     """Name the slugs that the key may use, and no others."""
     allowed = key.providers if key is not None else frozenset()
-    known = ", ".join("@" + s for s in sorted(snapshot.targets) if not allowed or s in allowed) or "none"
+    known = ", ".join("@" + s for s in sorted(workspace.targets) if not allowed or s in allowed) or "none"
     return NoTarget(f"There is no provider @{slug}; providers here: {known}", path="model")

@@ -53,6 +53,8 @@ class Provider(Struct, frozen=True, kw_only=True):
     """None: the operator's record must give one."""
     chat: Endpoint
     models: Endpoint | None = None
+    deletes_models: bool = False
+    """Whether a fine-tuned model can be deleted where ``models`` shows it."""
     count_tokens: Endpoint | None = None
     batches: Endpoint | None = None
     files: Endpoint | None = None
@@ -61,6 +63,8 @@ class Provider(Struct, frozen=True, kw_only=True):
     is_query_forwarded: bool = False
     """Whether the client's query string goes along when the dialects are the same."""
     needs_credential: bool = True
+    takes_document_urls: bool = False
+    """Whether a document may be named by URL; else it is fetched and sent along."""
 
 
 def load_providers() -> Mapping[str, Provider]:

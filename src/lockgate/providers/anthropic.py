@@ -15,4 +15,5 @@ PROVIDER = Provider(
     files=Endpoint("/v1/files"),
     credential_env="ANTHROPIC_API_KEY",
     is_query_forwarded=True,
+    takes_document_urls=True,
 )

@@ -10,6 +10,7 @@ PROVIDER = Provider(
     base_url="https://api.openai.com/v1",
     chat=Endpoint("/chat/completions"),
     models=Endpoint("/models"),
+    deletes_models=True,
     batches=Endpoint("/batches"),
     files=Endpoint("/files"),
     credential_env="OPENAI_API_KEY",

@@ -9,6 +9,7 @@ PROVIDER = Provider(
     auth=BearerAuth(),
     chat=Endpoint("/chat/completions"),
     models=Endpoint("/models"),
+    deletes_models=True,
     batches=Endpoint("/batches"),
     files=Endpoint("/files"),
     needs_credential=False,

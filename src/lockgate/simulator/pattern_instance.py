@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import string
-from re import _constants as op  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
+from re import _constants as op  # type: ignore[attr-defined, unused-ignore]  # whether mypy sees it depends on what else it reads
+from re import _parser as parser  # type: ignore[attr-defined, unused-ignore]  # whether mypy sees it depends on what else it reads
 from typing import Any
 
 from lockgate.simulator.dice import Dice

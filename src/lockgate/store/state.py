@@ -7,6 +7,7 @@ key is shown once, at its creation, and never again.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import tempfile
 from collections.abc import Mapping
@@ -32,6 +33,21 @@ class _KeyFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     keys: tuple[StoredKey, ...] = ()
 
 
+_OTHERS = 0o077
+_DATA = ("*.db*", "records/*.db*")
+"""Files that SQLite made, which takes the permissions that the process has by default."""
+
+
+def _tighten(path: Path) -> None:
+    """Take data files that earlier versions left readable away from everybody else."""
+    for pattern in _DATA:
+        for file in path.glob(pattern):
+            with contextlib.suppress(FileNotFoundError, PermissionError):
+                mode = file.stat().st_mode
+                if mode & _OTHERS:
+                    file.chmod(mode & ~_OTHERS & 0o777)
+
+
 class StateFolder:
     """Owns the state folder. Opening it creates it and proves that it can be written."""
 
@@ -40,13 +56,34 @@ class StateFolder:
         self.path = path
         self.journal_path = path / "journal"
         try:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.journal_path.mkdir(parents=True, exist_ok=True, mode=0o700)
             with tempfile.TemporaryFile(dir=path):
                 pass
+            _tighten(path)
         except OSError as error:
             raise ConfigError(
                 f"cannot write the state folder {path}: {error.strerror}; set LOCKGATE_HOME to another folder"
             ) from None
+
+    def own(self) -> int:
+        """Keep every other gateway out of the folder, until the descriptor that this returns is closed.
+
+        Two that count for themselves would each spend a whole budget. Raises ConfigError when one is there.
+        """
+        handle = os.open(self.path / "gateway.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.read(handle, 20).decode("ascii", "replace").strip() or "unknown"
+            os.close(handle)
+            raise ConfigError(
+                f"another gateway (process {holder}) uses the state folder {self.path}: use that one, end it, or set "
+                "LOCKGATE_HOME to another folder"
+            ) from None
+        os.ftruncate(handle, 0)
+        os.write(handle, b"%d\n" % os.getpid())
+        return handle
 
     def read_keys(self) -> Mapping[bytes, GatewayKey]:
         """Return the stored keys by digest. Raises ConfigError when the file is damaged."""
@@ -62,6 +99,15 @@ class StateFolder:
         if any(key.name == old.name for old in document.keys):
             raise ConfigError(f"there is a key named {key.name} already")
         self._write(_KeyFile(keys=(*document.keys, key)))
+
+    def stored_keys(self) -> tuple[StoredKey, ...]:
+        """Return the keys that an earlier version kept here. Raises ConfigError when the file is damaged."""
+        return self._read().keys
+
+    def retire_keys(self) -> None:
+        """Put the file of keys aside, once the database has them."""
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(self._file, self._file.with_suffix(".json.imported"))
 
     @property
     def _file(self) -> Path:

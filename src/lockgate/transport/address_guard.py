@@ -29,6 +29,8 @@ URL_LIMIT = 2048
 
 DEFAULT_PATH = "x-portkey-custom-host"
 
+_NOWHERE = "invalid"
+"""The last label of names that lead nowhere by definition. Source: RFC 6761, section 6.4."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)(?:[/?#].*)?", re.ASCII)
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
@@ -74,8 +76,13 @@ def check_host(host: str, port: int, trusted: frozenset[str], *, path: str = DEF
         _refuse("internationalised host names are not allowed", path)
     if _is_never_name(host):
         _refuse("this host is never allowed", path)
+    if labels[-1] == _NOWHERE and not is_trusted(host, trusted):
+        _refuse(f"names that end in .{_NOWHERE} do not resolve", path)
     if labels[-1] in UNTRUSTED_TOP_LABELS and not is_trusted(host, trusted):
-        _refuse("hosts of a private network are not allowed unless they are trusted", path)
+        _refuse(
+            f"names that end in .{labels[-1]} belong to private networks; server.trusted_custom_hosts can allow it",
+            path,
+        )
 
 
 def check_address(address: str, *, is_trusted: bool, path: str = DEFAULT_PATH) -> None:
@@ -84,7 +91,7 @@ def check_address(address: str, *, is_trusted: bool, path: str = DEFAULT_PATH) -
     if parsed is None or _is_never_address(parsed):
         _refuse("it leads to an address that is never allowed", path)
     if not is_trusted and _is_untrusted_address(parsed):
-        _refuse("it leads to an address that is not public", path)
+        _refuse("it leads to an address that is not public (server.trusted_custom_hosts can allow it)", path)
 
 
 def trusted_set(entries: Iterable[str]) -> frozenset[str]:

@@ -130,14 +130,14 @@ class Connection(asyncio.Protocol):
     async def upload(self, head: bytes, body: bytes) -> None:
         """Send a large request at the peer's pace; return early when an answer or an end came first."""
         self._is_uploading = True
-        view = memoryview(body)
         self._transport.write(head)
-        for start in range(0, len(view), WRITE_SIZE):
+        for start in range(0, len(body), WRITE_SIZE):
             while self._writing_paused and self.state == HEAD:
                 await self.wait(BODY)
             if self.state != HEAD:
                 return  # still uploading, so the connection will not be kept
-            self._transport.write(view[start : start + WRITE_SIZE])
+            # a copy: a transport may hold on to what it sent last, and of a view that is all of the body
+            self._transport.write(body[start : start + WRITE_SIZE])
         self._is_uploading = False
         self.last_at = monotonic()
 

@@ -33,6 +33,9 @@ async function runAnthropic(client, call, outcome) {
   if (call.action === "models") {
     outcome.models = [];
     for await (const model of client.models.list()) outcome.models.push(model.id);
+  } else if (call.action === "files") {
+    outcome.files = [];
+    for await (const file of client.beta.files.list({ limit: 15 })) outcome.files.push(file.id);
   } else if (call.action === "count_tokens") {
     outcome.text = String((await client.messages.countTokens(bodyOf(call))).input_tokens);
   } else if (call.stream) {
@@ -51,6 +54,9 @@ async function runAnthropic(client, call, outcome) {
 async function runChat(client, call, outcome) {
   if (call.action === "models") {
     outcome.models = (await client.models.list()).data.map((model) => model.id);
+  } else if (call.action === "files") {
+    outcome.files = [];
+    for await (const file of client.files.list({ limit: 15 })) outcome.files.push(file.id);
   } else if (call.stream) {
     for await (const chunk of await client.chat.completions.create({ ...bodyOf(call), stream: true })) {
       for (const choice of chunk.choices) {

@@ -5,7 +5,7 @@ tests, as it also runs in an environment that has only the SDKs. ``drive.mjs`` i
 (all but the first four may be left out):
 
     {"id": "x", "sdk": "anthropic" | "openai" | "portkey", "origin": "http://...", "model": "@slug/model",
-     "action": "create" | "models" | "count_tokens", "path": "/v1", "text": "...", "stream": false, "max_tokens": 100,
+     "action": "create" | "models" | "files" | "count_tokens", "path": "/v1", "text": "...", "stream": false, "max_tokens": 100,
      "api_key": null, "auth_token": null, "headers": {}, "max_retries": 0, "pad_bytes": 0, "options": {}}
 """
 
@@ -49,6 +49,8 @@ def run_anthropic(client, call, outcome):
     body = body_of(call)
     if call.get("action") == "models":
         outcome["models"] = [model.id for model in client.models.list()]
+    elif call.get("action") == "files":
+        outcome["files"] = [file.id for file in client.beta.files.list(limit=15)]
     elif call.get("action") == "count_tokens":
         outcome["text"] = str(client.messages.count_tokens(**body).input_tokens)
     elif "max_tokens" not in body:
@@ -69,6 +71,8 @@ def run_anthropic(client, call, outcome):
 def run_chat(client, call, outcome):
     if call.get("action") == "models":
         outcome["models"] = [model.id for model in client.models.list().data]
+    elif call.get("action") == "files":
+        outcome["files"] = [file.id for file in client.files.list(limit=15)]
     elif call.get("stream"):
         for chunk in client.chat.completions.create(**body_of(call), stream=True):
             for choice in chunk.choices:

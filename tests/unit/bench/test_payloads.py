@@ -9,7 +9,9 @@ from bench.systems import direct, lockgate
 
 
 @pytest.mark.parametrize("api", ["chat", "messages"])
-@pytest.mark.parametrize("size,least,most", [("small", 900, 1500), ("large", 90_000, 130_000)])
+@pytest.mark.parametrize(
+    "size,least,most", [("small", 900, 1500), ("large", 90_000, 130_000), ("history", 430_000, 480_000)]
+)
 def test_sizes_are_as_the_table_says(api, size, least, most):
     assert least <= len(write_body(Shape(api=api, size=size), "claude-mock")) <= most
 

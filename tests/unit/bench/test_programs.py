@@ -87,6 +87,20 @@ def test_leaving_in_the_middle_of_a_stream_is_counted(provider):
     assert provider.counters()["streams_done"] == 0
 
 
+def test_a_long_answer_has_256_events(programs):
+    shape = Shape(api="messages", model="claude-long-paced", is_stream=True)
+    headers = dict(line.split(": ") for line in HEADERS)
+    with Children() as children:
+        provider = start_fake_provider(programs, children, None, pace_ms=1)
+        connection = http.client.HTTPConnection("127.0.0.1", provider.port, timeout=5)
+        connection.request("POST", "/v1/messages", write_body(shape, shape.model), headers)
+        said = connection.getresponse().read()
+        connection.close()
+    assert said.count(b"data: ") == 256
+    assert said.count(b"content_block_delta\ndata") == 250
+    assert said.endswith(b'data: {"type":"message_stop"}\n\n')
+
+
 def test_a_chunked_request_is_understood(provider):
     body = write_body(Shape(api="messages"), "claude-mock")
     connection = http.client.HTTPConnection("127.0.0.1", provider.port, timeout=5)

@@ -47,3 +47,18 @@ def test_peers_set_a_limit_only_where_they_ran():
 def test_fixed_limits_need_no_other_system():
     runs = [run("lockgate", memory=Outcome(values={"peak_mb": 130.0}), start=Outcome(values={"s": 0.5}))]
     assert {verdict.metric: verdict.is_met for verdict in verdicts(runs)} == {"memory": False, "start": True}
+
+
+@pytest.mark.parametrize("cpu_us, is_met", [(114.0, True), (116.0, False)])
+def test_limits_may_cost_a_part_of_the_same_without_them(cpu_us, is_met):
+    runs = [run("lockgate", chat=chat(100.0)), run("lockgate-limits", chat=chat(cpu_us))]
+    verdict = verdicts(runs)[-1]
+    assert (verdict.basis, verdict.is_met) == ("1.15 x without limits", is_met)
+    assert verdict.most == pytest.approx(115.0)
+
+
+@pytest.mark.parametrize("cpu_us, is_met", [(19.0, True), (21.0, False)])
+def test_a_hit_may_cost_a_fifth_of_a_miss(cpu_us, is_met):
+    runs = [run("lockgate-miss", long=chat(100.0)), run("lockgate-hit", long=chat(cpu_us))]
+    (verdict,) = verdicts(runs)
+    assert (verdict.basis, verdict.is_met) == ("lockgate-hit: 0.2 x lockgate-miss", is_met)

@@ -42,7 +42,7 @@ ALL_LEVELS = "low medium high xhigh max"
         ("claude-opus-4-6@default", "claude-opus-4-6"),
         ("us-gov.anthropic.claude-sonnet-4-6", "claude-sonnet-4-6"),
         ("claude-opus-4-7", "claude-opus-4-7"),
-        ("claude-opus-4-8", "claude-opus-4-7"),
+        ("claude-opus-4-8", "claude-opus-4-8"),
         ("claude-opus-5", "claude-opus-5"),
         ("claude-opus-5-20260601", "claude-opus-5"),
         ("claude-sonnet-5", "claude-sonnet-5"),
@@ -88,7 +88,7 @@ def test_a_name_gets_the_row_of_its_family(model, family):
         ("claude-opus-4-1", 32000, "enabled disabled", "", "one", True, True, False),
         ("claude-haiku-4-5", 64000, "enabled disabled", "", "one", True, True, True),
         ("claude-opus-4-5", 64000, "enabled disabled", "low medium high", "one", True, True, True),
-        ("claude-sonnet-4-6", 64000, "enabled adaptive disabled", "low medium high max", "one", False, True, True),
+        ("claude-sonnet-4-6", 128000, "enabled adaptive disabled", "low medium high max", "one", False, True, True),
         ("claude-opus-4-6", 128000, "enabled adaptive disabled", "low medium high max", "one", False, True, True),
         ("claude-opus-4-8", 128000, "adaptive disabled", ALL_LEVELS, "none", False, True, True),
         ("claude-opus-5", 128000, "adaptive disabled", ALL_LEVELS, "none", False, True, True),
@@ -110,6 +110,22 @@ def test_rows_say_what_the_specification_says(
     assert facts.effort == tuple(effort.split())
     assert (facts.sampling, facts.has_prefill, facts.has_forced_tools) == (sampling, prefill, forced)
     assert facts.has_output_format is native_format
+
+
+@pytest.mark.parametrize(
+    "model, takes_them",
+    [
+        ("claude-opus-4-7", False),
+        ("claude-opus-4-8", True),
+        ("claude-sonnet-4-6", False),
+        ("claude-opus-5", True),
+        ("claude-haiku-5-5", True),
+        ("claude-next", True),
+        ("gpt-4o", False),
+    ],
+)
+def test_system_messages_stand_among_the_turns_from_opus_4_8_on(model, takes_them):
+    assert find_facts(model).has_system_turns is takes_them
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,17 @@ import msgspec
 import pytest
 from msgspec import Raw
 
-from lockgate.core.blocks import block_decoder, read_wire, source_keys, type_decoder, write_block
+from lockgate.core.blocks import (
+    block_decoder,
+    exact_block_decoder,
+    further_keys,
+    further_source_keys,
+    read_wire,
+    source_keys,
+    type_decoder,
+    typed_block_decoder,
+    write_block,
+)
 from lockgate.core.chat import (
     Base64Source,
     DocumentBlock,
@@ -135,3 +145,35 @@ def test_a_fault_has_its_path_within_the_block(data, path):
     with pytest.raises(InvalidRequest) as caught:
         read(data)
     assert caught.value.path == path
+
+
+EXACT = [
+    {"type": "text", "text": "x", "citations": [], "cache_control": {"type": "ephemeral"}},
+    {"type": "tool_use", "id": "t", "name": "f", "input": {"a": 1}},
+    {"type": "document", "source": {"type": "text"}, "title": "T", "context": "C", "citations": {}},
+]
+
+
+@pytest.mark.parametrize("block", EXACT, ids=[block["type"] for block in EXACT])
+def test_a_block_of_its_own_keys_alone_is_read_at_once(block):
+    wire = exact_block_decoder.decode(msgspec.json.encode(block))
+    open_wire = typed_block_decoder.decode(msgspec.json.encode(block))
+    for name in block:
+        assert getattr(wire, name) == getattr(open_wire, name)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [{"type": "text", "text": "x", "title": "T"}, {"type": "text", "text": "x", "later": 1}, {"type": "hologram"}],
+    ids=["another type's", "unknown", "type"],
+)
+def test_further_keys_and_types_need_another_look(block):
+    with pytest.raises(msgspec.ValidationError):
+        exact_block_decoder.decode(msgspec.json.encode(block))
+
+
+def test_what_a_block_says_beyond_its_canonical_form_is_found():
+    source = {"type": "url", "url": "u", "data": "odd", "later": 1}
+    block = Raw(msgspec.json.encode({"type": "image", "source": source, "title": "T", "later": 1, "nothing": None}))
+    assert further_keys("image", block) == {"title": Raw(b'"T"'), "later": Raw(b"1")}
+    assert further_source_keys(block) == {"data": Raw(b'"odd"'), "later": Raw(b"1")}

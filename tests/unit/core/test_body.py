@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockgate.core.body import MAX_DEPTH, check_depth, model_name, peek, remove_members, splice_model
+from lockgate.core.body import MAX_DEPTH, check_depth, model_name, peek, peek_own, remove_members, splice_model, user_id
 from lockgate.errors import InvalidRequest
 
 JSON_VALUES = st.recursive(
@@ -118,6 +118,62 @@ def test_brackets_in_text_and_in_breadth_are_not_depth():
     check_depth(json.dumps(["[{" * 500, '\\"[' * 500, [[]] * 500, [{}] * 500]).encode())
 
 
+def _nested(levels, kind):
+    opening, closing = (b"[", b"]") if kind == "lists" else (b'{"a":', b"}")
+    return opening * levels + b"1" + closing * levels
+
+
+_FILL = b'{"role":"user","content":[{"type":"text","text":"[{ not these \\" ]"}]}'
+
+
+@pytest.mark.parametrize("kind", ["lists", "objects"])
+@pytest.mark.parametrize(
+    "template",
+    [
+        b'{"messages":[%(fill)b,%(deep)b,%(fill)b],"tools":[%(tool)b]}',
+        b'{"messages":[%(fill)b],"tools":[%(tool)b,%(deep)b]}',
+        b'{"x":[%(deep)b],"messages":[%(fill)b],"tools":[%(tool)b]}',
+        b'{"messages":[%(deep)b],"messages":[%(fill)b]}',
+        b'{"messages":[%(fill)b],"x":[%(deep)b],"messages":[%(fill)b]}',
+        b'{"tools":[%(fill)b],"messages":[%(fill)b], "messages" : [%(fill)b,[{"messages":1}], %(deep)b]}',
+    ],
+)
+def test_depth_is_exact_in_long_conversations_wherever_it_hides(template, kind):
+    fill, tool = b",".join([_FILL] * 150), b'{"name":"t","input_schema":{"type":"object","properties":{}}}'
+    for levels, is_legal in ((1, True), (MAX_DEPTH - 2, True), (MAX_DEPTH - 1, False), (400, False)):
+        body = template % {b"fill": fill, b"tool": tool, b"deep": _nested(levels, kind)}
+        if is_legal:
+            peek(body)
+        else:
+            with pytest.raises(InvalidRequest, match="nests deeper"):
+                peek(body)
+
+
+@given(
+    st.recursive(
+        st.sampled_from([1, "[{", '"\\', None]),
+        lambda inner: (
+            st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["messages", "a"]), inner, max_size=3)
+        ),
+        max_leaves=60,
+    ),
+    st.integers(1, 8),
+)
+def test_depth_is_what_a_plain_count_says(value, limit):
+    def depth(value):
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+        return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+
+    body = json.dumps({"messages": [value] * 3, "tools": [value], "x": value}).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lockgate.core.body.MAX_DEPTH", limit)
+        if depth([[value]]) <= limit:
+            peek(body)
+        else:
+            with pytest.raises(InvalidRequest, match="nests deeper"):
+                peek(body)
+
+
 def test_absurd_depth_is_refused_without_a_crash():
     with pytest.raises(InvalidRequest):
         peek(b'{"x":' + b"[" * 200_000 + b"]" * 200_000 + b"}")
@@ -137,3 +193,39 @@ def test_removing_members_keeps_the_bytes_of_values():
     assert remove_members(body, frozenset({"betas"})) == (
         b'{"n": 1.0,"t":"\\u00e9\\/" ,"big":123456789012345678901234567890}'
     )
+
+
+def test_half_a_character_is_only_looked_at():
+    body = rb'{"x":"\ud83d","model":"m","messages":["\udc00"],"stream":true}'
+    seen = peek(body)
+    assert (model_name(seen), seen.is_stream, bytes(seen.messages)) == ("m", True, rb'["\ufffd"]')
+    assert splice_model(body, seen, "n") == body.replace(b'"m"', b'"n"')
+    with pytest.raises(InvalidRequest, match="byte"):
+        peek(rb'{"x":"\ud83d","model":}')
+    with pytest.raises(InvalidRequest, match="stream"):
+        peek(rb'{"x":"\ud83d","stream":1}')
+
+
+def test_a_body_of_our_own_is_read_like_any_other():
+    body = b'{"model":"m","max_tokens":5,"n":2,"messages":[{"role":"user","content":"hi"}],"service_tier":"flex"}'
+    assert peek_own(body) == peek(body)
+
+
+@pytest.mark.parametrize(
+    "body, expected",
+    [
+        (b'{"metadata": {"user_id": "u1"}}', "u1"),
+        (b'{"safety_identifier": "s1"}', "s1"),
+        (b'{"metadata": {"user_id": "u1"}, "safety_identifier": "s1"}', "u1"),
+        (b'{"metadata": {"user_id": ""}, "safety_identifier": "s1"}', "s1"),
+        (b'{"metadata": {"team": "x"}}', None),
+        (b'{"metadata": {"user_id": 7}}', None),
+        (b'{"metadata": null}', None),
+        (b'{"metadata": "text"}', None),
+        (b"[]", None),
+        (b"{", None),
+        (b'{"metadata": {"user_id": "\xff"}}', None),
+    ],
+)
+def test_the_id_by_which_a_body_names_its_user(body, expected):
+    assert user_id(body) == expected

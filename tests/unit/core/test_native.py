@@ -22,3 +22,5 @@ def test_each_flag_is_named_once_in_the_order_of_its_first_mention(sources, flag
 
 def test_a_comma_list_has_no_empty_flags():
     assert split_flags(" a,, b ,") == ["a", "b"]
+    assert split_flags('["a-1", "b"]') == split_flags("['a-1', 'b']") == split_flags("('a-1', 'b')") == ["a-1", "b"]
+    assert split_flags("[]") == []

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from lockgate.app import load_dialects
 from lockgate.config import read_document
+from lockgate.core.capture import Capture
 from lockgate.core.http import UpstreamRequest
 from lockgate.core.record import Record
 from lockgate.core.secret import Secret
@@ -18,6 +19,9 @@ from lockgate.plan.compile import Sources, compile_snapshot
 from lockgate.plan.keys import digest_of
 from lockgate.plan.snapshot import GatewayKey
 from lockgate.providers import load_providers
+from lockgate.store.batch_book import MemoryBatchBook
+from lockgate.store.cache_memory import MemoryCache
+from lockgate.store.counters_memory import MemoryCounters
 from lockgate.transport.address_guard import check_url
 
 KEY = "operator-key"
@@ -82,6 +86,10 @@ class FakeUpstream:
 
     def __init__(self):
         self.sent: list[UpstreamRequest] = []
+        self.pages: dict[str, Callable[[], FakeResponse]] = {}
+        """What stands in the web, by URL."""
+        self.fetched: list[UpstreamRequest] = []
+        """What was asked of it."""
         self.answers: list = []
         self.responses: list[FakeResponse] = []
 
@@ -89,6 +97,10 @@ class FakeUpstream:
         self.answers += answers
 
     async def send(self, request):
+        url = f"{request.origin.scheme}://{request.origin.host}{request.target.decode()}"
+        if request.method == "GET" and url in self.pages:
+            self.fetched.append(request)
+            return self.pages[url]()
         self.sent.append(request)
         answer = self.answers.pop(0)
         if isinstance(answer, BaseException):
@@ -137,7 +149,9 @@ class World:
     def __init__(self, config=CONFIG):
         self.upstream = FakeUpstream()
         self.records: list[Record] = []
+        self.captures: list[Capture] = []
         self.clock = FakeClock()
+        self.counters = MemoryCounters(self.clock)
         sources = Sources(
             environment={},
             providers=load_providers(),
@@ -151,10 +165,22 @@ class World:
             clock=self.clock,
             dialects=load_dialects(),
             guard=check_url,
+            counters=self.counters,
+            batch_book=MemoryBatchBook(),
+            cache=MemoryCache(self.clock),
+            bodies=self,
         )
 
     def write(self, record):
         self.records.append(record)
+
+    def offer(self, capture):
+        self.captures.append(capture)
+
+    @property
+    def capture(self):
+        assert [one.record_id for one in self.captures] == [self.record.id]
+        return self.captures[0]
 
     @property
     def record(self):

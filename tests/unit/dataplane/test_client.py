@@ -93,3 +93,28 @@ def test_watching_cancels_the_task_and_unwatching_does_not(has_extension):
         assert not second.is_gone
 
     asyncio.run(main())
+
+
+def test_whoever_watches_again_is_the_one_that_is_cancelled_and_nobody_else_listens():
+    async def main():
+        listening = 0
+
+        async def receive():
+            nonlocal listening
+            listening += 1
+            await asyncio.Event().wait()
+
+        async def send(message):
+            pass
+
+        client = ClientConnection({"type": "http", "headers": []}, receive, send)
+        client.watch()
+        await asyncio.sleep(0)
+        client.watch()
+        await asyncio.sleep(0)
+        assert listening == 1
+        client.unwatch()
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(main())

@@ -1,9 +1,14 @@
+import gc
 import json
+import weakref
 
 import pytest
+from msgspec import structs
 
+from lockgate.core.recording import Recording
+from lockgate.dataplane.app import DataPlane
 from lockgate.errors import Broken, TimedOut, Unreachable
-from tests.unit.dataplane.fakes import CONFIG, JSON, KEY, FakeResponse, World
+from tests.unit.dataplane.fakes import CONFIG, JSON, KEY, SSE, FakeResponse, World
 
 MESSAGE = {
     "id": "msg_1",
@@ -96,6 +101,17 @@ def test_chat_to_anthropic_is_translated_both_ways(world):
     tokens = world.record.tokens
     assert (tokens.input, tokens.cache_read, tokens.output) == (3, 5, 2)
     assert not world.record.attempts[0].is_byte_path
+
+
+def test_a_drop_below_a_field_is_an_error_when_the_client_is_strict(world):
+    source = {"type": "url", "url": "https://a.example/b.png", "odd": 1}
+    ask = {**ASK_OPENAI, "messages": [{"role": "user", "content": [{"type": "image", "source": source}]}]}
+    world.upstream.will(answer_of(CHAT))
+    assert world.call("/v1/messages", ask).headers["x-lockgate-dropped"] == "messages[0].content[0].source.odd"
+    refused = world.call("/v1/messages", ask, x_lockgate_strict="true")
+    assert refused.status == 400
+    assert "messages[0].content[0].source.odd" in refused.json()["error"]["message"]
+    assert len(world.upstream.sent) == 1
 
 
 def test_a_drop_is_an_error_when_the_client_is_strict(world):
@@ -224,7 +240,7 @@ def test_the_gateway_key_never_goes_upstream(world):
             {"x_portkey_config": '{"retry":{}}'},
             400,
             "invalid_request_error",
-            "configs are not supported",
+            "Invalid config passed: retry.attempts",
         ),
         ("/v1/messages", b'{"x":"' + b"y" * 200_000 + b'"}', {}, 413, "request_too_large", "100000 bytes"),
         ("/v1/chat/completions", {"model": "@anthropic/x"}, {}, 400, "invalid_request_error", "messages"),
@@ -328,6 +344,8 @@ def test_failures_of_the_connection(world, path, error, status, kind, is_ours):
     answer = world.call(path, ASK)
     assert (answer.status, answer.json()["error"]["type"]) == (status, kind)
     assert ("x-portkey-gateway-exception" in answer.headers) is is_ours
+    who = "@anthropic: " if isinstance(error, Unreachable) else ""
+    assert answer.json()["error"]["message"] == who + error.message
     assert world.record.error == error.code
     assert world.record.error_origin == "provider"
     assert world.record.attempts[0].error == error.code
@@ -404,11 +422,29 @@ def test_an_answer_over_the_limit_is_malformed():
     assert world.record.error == "upstream_malformed"
 
 
-def test_an_error_in_a_200_keeps_its_bytes_but_not_its_record(world):
-    world.upstream.will(answer_of({"error": {"message": "No.", "type": "server_error"}}))
-    answer = world.call("/v1/chat/completions", ASK_OPENAI)
-    assert (answer.status, answer.json()) == (200, {"error": {"message": "No.", "type": "server_error"}})
+@pytest.mark.parametrize("is_stream", [False, True])
+@pytest.mark.parametrize("kind, status", [("server_error", 500), ("overloaded_error", 529)])
+def test_an_error_in_a_200_keeps_its_bytes_but_not_its_status(world, kind, status, is_stream):
+    world.upstream.will(answer_of({"error": {"message": "No.", "type": kind}}))
+    answer = world.call("/v1/chat/completions", {**ASK_OPENAI, "stream": is_stream})
+    assert (answer.status, answer.json()) == (status, {"error": {"message": "No.", "type": kind}})
     assert (world.record.error, world.record.error_origin) == ("upstream_rejected", "provider")
+
+
+@pytest.mark.parametrize("path, ask", [("/v1/messages", ASK), ("/v1/chat/completions", ASK_OPENAI)])
+@pytest.mark.parametrize("body", [b'{"id": "msg_1", "content": [', b"<html></html>", b"", b"[]"])
+def test_an_answer_that_is_no_json_is_none(world, path, ask, body):
+    world.upstream.will(FakeResponse(200, JSON, body))
+    answer = world.call(path, ask)
+    assert (answer.status, world.record.error) == (502, "upstream_malformed")
+
+
+@pytest.mark.parametrize("path, ask", [("/v1/messages", ASK), ("/v1/chat/completions", ASK_OPENAI)])
+def test_an_answer_of_the_other_form_is_no_answer(world, path, ask):
+    world.upstream.will(answer_of(MESSAGE))
+    assert world.call(path, {**ask, "stream": True}).status == 502
+    world.upstream.will(FakeResponse(200, SSE, b"data: {}\n\n"))
+    assert world.call(path, ask).status == 502
 
 
 def test_a_bug_is_a_500_that_says_nothing(world):
@@ -443,3 +479,149 @@ def test_the_operators_facts_about_a_model_decide(model, limit):
     world.upstream.will(answer_of(MESSAGE))
     world.call("/v1/chat/completions", {"model": f"@anthropic/{model}", "messages": ASK["messages"]})
     assert json.loads(world.sent.body)["max_tokens"] == limit
+
+
+@pytest.mark.parametrize(
+    "status, model", [(200, "@anthropic/claude-x"), (429, "@anthropic/claude-x"), (400, "@none/x")]
+)
+@pytest.mark.parametrize("route", ["/v1/messages", "/v1/chat/completions"])
+def test_what_a_request_held_is_freed_without_the_collector(world, monkeypatch, route, model, status):
+    made = []
+    make = DataPlane._exchange
+
+    def noted(*arguments):
+        exchange = make(*arguments)
+        made.append(weakref.ref(exchange))
+        return exchange
+
+    monkeypatch.setattr(DataPlane, "_exchange", noted)
+    world.upstream.will(answer_of(MESSAGE if status == 200 else {"type": "error"}, status))
+    gc.collect()
+    gc.disable()
+    try:
+        assert world.call(route, {**ASK, "model": model}).status == status
+        assert made[0]() is None
+    finally:
+        gc.enable()
+
+
+def test_bodies_of_a_whole_answer_are_handed_over_as_they_were(world):
+    reply = json.dumps(MESSAGE).encode()
+    world.upstream.will(FakeResponse(200, JSON, reply))
+    answer = world.call("/v1/messages", ASK)
+    found = world.capture
+    assert found.request == json.dumps(ASK).encode()
+    assert found.upstream_request == world.sent.body != found.request
+    assert (found.response, found.upstream_response) == (reply, None)
+    assert found.secrets == ((b"x-api-key", b"sk-ant-record"),)
+    assert (b"x-portkey-api-key", KEY.encode()) in found.request_headers
+    assert dict(found.response_headers)[b"x-portkey-trace-id"].decode() == answer.headers["x-portkey-trace-id"]
+    assert (found.started_at, found.workspace_id) == (world.record.started_at, world.record.workspace_id)
+
+
+def test_bodies_of_a_translated_answer_are_all_four(world):
+    world.upstream.will(answer_of(MESSAGE))
+    answer = world.call("/v1/chat/completions", ASK)
+    found = world.capture
+    assert found.upstream_request == world.sent.body
+    assert (found.response, found.upstream_response) == (answer.body, json.dumps(MESSAGE).encode())
+
+
+@pytest.mark.parametrize(
+    "body, status",
+    [(ASK, 529), ({**ASK, "model": "@none/x"}, 400), (b"{", 400)],
+    ids=["the provider", "no target", "no json"],
+)
+def test_bodies_of_a_failed_request_are_kept_with_the_error(world, body, status):
+    error = {"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}
+    world.upstream.will(answer_of(error, 529))
+    answer = world.call("/v1/messages", body)
+    assert answer.status == status
+    found = world.capture
+    assert found.request == (body if isinstance(body, bytes) else json.dumps(body).encode())
+    assert found.response == answer.body
+
+
+def test_who_is_not_known_leaves_no_body(world):
+    world.call("/v1/messages", ASK, key="wrong")
+    assert world.captures == []
+
+
+NO_CONTENT = '[records]\nbodies = "metrics_only"\n'
+
+
+@pytest.mark.parametrize(
+    ("config", "debug", "mode", "reason"),
+    [
+        ("", None, "full", "configuration"),
+        ("", "true", "full", "configuration"),
+        ("", "false", "metrics_only", "header"),
+        (NO_CONTENT, None, "metrics_only", "configuration"),
+        (NO_CONTENT, "false", "metrics_only", "configuration"),
+        ('[records]\nbodies = "redacted"\n', "false", "metrics_only", "header"),
+        ('[records]\nbodies = "off"\n', None, "off", "configuration"),
+        ("[records]\nenabled = false\n", None, "metrics_only", "configuration"),
+    ],
+    ids=["full", "debug", "no debug", "no content", "both", "redacted", "off", "no records"],
+)
+def test_what_is_kept_and_who_said_so(config, debug, mode, reason):
+    world = World(CONFIG + config)
+    world.upstream.will(answer_of(MESSAGE))
+    headers = {} if debug is None else {"x_portkey_debug": debug}
+    assert world.call("/v1/messages", ASK, **headers).status == 200
+    assert (world.record.log_mode, world.record.log_mode_reason) == (mode, reason)
+    assert [one.rules.mode for one in world.captures] == ([mode] if mode in ("full", "redacted") else [])
+
+
+def test_a_header_changes_nothing_where_the_mode_is_enforced(world):
+    workspace = world.plane.snapshot.workspaces["default"]
+    enforced = Recording(source="organisation", is_enforced=True)
+    keys = {digest: structs.replace(key, recording=enforced) for digest, key in world.plane.snapshot.keys.items()}
+    workspaces = {"default": structs.replace(workspace, recording=enforced)}
+    world.plane.take(structs.replace(world.plane.snapshot, keys=keys, workspaces=workspaces))
+    world.upstream.will(answer_of(MESSAGE))
+    world.call("/v1/messages", ASK, x_portkey_debug="false")
+    assert (world.record.log_mode, world.record.log_mode_reason) == ("full", "organisation")
+    assert len(world.captures) == 1
+
+
+def test_who_is_not_known_has_no_mode(world):
+    world.call("/v1/messages", ASK, key="wrong")
+    assert world.record.log_mode is None
+
+
+@pytest.mark.parametrize(
+    "path, body, said, user",
+    [
+        ("/v1/chat/completions", {"user": "maria"}, {}, "maria"), ("/v1/chat/completions", {"user": "maria"}, {"_user": "kim"}, "kim"),
+        ("/v1/chat/completions", {"user": 5}, {}, None), ("/v1/chat/completions", {}, {}, None), ("/v1/messages", {"metadata": {"user_id": "x"}}, {}, None),
+    ],
+    ids=["body", "metadata", "number", "nobody", "messages"],
+)  # fmt: skip
+def test_the_body_says_for_whom_a_request_is_unless_the_metadata_does(world, path, body, said, user):
+    is_chat = path.endswith("completions")
+    world.upstream.will(answer_of(CHAT if is_chat else MESSAGE))
+    asked = {**(ASK_OPENAI if is_chat else ASK), **body}
+    world.call(path, asked, x_portkey_metadata=json.dumps(said))
+    assert world.records[0].metadata.get("_user") == user
+    assert json.loads(world.sent.body).get("user") == asked.get("user"), "the body goes on as it came"
+
+
+def test_a_persons_key_says_who_it_is_for(world):
+    world.upstream.will(answer_of(MESSAGE))
+    digest, key = next(iter(world.plane.snapshot.keys.items()))
+    keys = {digest: structs.replace(key, user="user_1")}
+    world.plane.snapshot = structs.replace(world.plane.snapshot, keys=keys)
+    world.call("/v1/messages", ASK)
+    assert world.records[0].metadata == {"_user": "user_1"}
+
+
+def test_tracing_ids_in_the_metadata_and_what_did_not_fit(world):
+    world.upstream.will(answer_of(MESSAGE))
+    said = {"traceId": "run-1", "spanId": "s1", "parentSpanId": "s0", "spanName": "plan", "long": "x" * 200}
+    answer = world.call("/v1/messages", ASK, x_portkey_metadata=json.dumps(said))
+    assert answer.headers["x-portkey-trace-id"] == "run-1"
+    (record,) = world.records
+    assert (record.trace_id, record.span_id, record.parent_span_id, record.span_name) == ("run-1", "s1", "s0", "plan")
+    assert (record.is_metadata_cut, len(record.metadata["long"])) == (True, 128)
+    assert not any(name.startswith("x-portkey") for name in world.sent_headers())

@@ -4,11 +4,13 @@ from lockgate.dataplane.headers import (
     flag_of,
     forwarded_headers,
     is_strict,
+    limits_for_chat,
     list_of,
     provider_of,
     read_headers,
     relayed_headers,
     retry_headers,
+    spent_headers,
     text_of,
 )
 from lockgate.errors import InvalidRequest
@@ -128,6 +130,18 @@ def test_two_waits_over_the_cap_are_one():
     assert retry_headers([(b"retry-after", b"600"), (b"retry-after-ms", b"600000")]) == [(b"retry-after", b"60")]
 
 
+@pytest.mark.parametrize(
+    "upstream, expected",
+    [
+        ([(b"retry-after", b"518400")], [(b"x-should-retry", b"false")]),
+        ([(b"retry-after", b"5")], [(b"x-should-retry", b"false")]),
+        ([(b"x-should-retry", b"true")], []),
+    ],
+)
+def test_a_spent_credential_is_not_to_be_asked_again(upstream, expected):
+    assert spent_headers(upstream) == expected
+
+
 def test_what_belongs_to_a_connection_is_not_relayed():
     kept = [(b"request-id", b"r"), (b"anthropic-ratelimit-requests-limit", b"1"), (b"openai-version", b"2")]
     dropped = [
@@ -159,3 +173,27 @@ def test_what_belongs_to_a_connection_is_not_relayed():
 )
 def test_waits_are_capped_at_a_minute(name, value, expected):
     assert retry_headers([(name, value)]) == expected
+
+
+@pytest.mark.parametrize(
+    "name, value, expected",
+    [
+        ("requests-limit", "50", [("x-ratelimit-limit-requests", "50")]),
+        ("requests-remaining", "49", [("x-ratelimit-remaining-requests", "49")]),
+        ("tokens-limit", "1000", [("x-ratelimit-limit-tokens", "1000")]),
+        ("tokens-reset", "1970-01-01T00:01:00Z", [("x-ratelimit-reset-tokens", "50s")]),
+        ("requests-reset", "1970-01-01T00:00:10.5+00:00", [("x-ratelimit-reset-requests", "1s")]),
+        ("requests-reset", "1970-01-01T00:00:00Z", [("x-ratelimit-reset-requests", "0s")]),
+        ("requests-reset", "soon", []),
+        ("requests-reset", "\u00e4", []),
+        ("input-tokens-limit", "7", []),
+    ],
+)
+def test_limits_of_claude_are_told_in_openais_words(name, value, expected):
+    upstream = [(f"anthropic-ratelimit-{name}".encode(), value.encode())]
+    assert [(n.decode(), v.decode()) for n, v in limits_for_chat(upstream, 10.0)] == expected
+
+
+def test_limits_in_openais_words_are_not_told_twice():
+    upstream = [(b"anthropic-ratelimit-requests-limit", b"5"), (b"x-ratelimit-limit-requests", b"6")]
+    assert limits_for_chat(upstream, 0.0) == []

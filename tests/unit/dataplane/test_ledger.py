@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -67,3 +68,38 @@ def test_a_record_says_who_asked_for_what():
     assert (record.model_asked, record.model, record.slug) == ("@anthropic/claude-x", "claude-x", "anthropic")
     assert record.started_at == 1_790_000_000.0
     assert record.bytes_in == len(json.dumps(ASK))
+
+
+def test_a_span_that_nobody_named_has_an_id_of_its_own_as_w3c_wants_it():
+    world = World()
+    for _ in range(2):
+        world.upstream.will(FakeResponse(200, JSON, REPLY))
+        world.call("/v1/messages", ASK)
+    first, second = (record.span_id for record in world.records)
+    assert first != second
+    assert re.fullmatch("[0-9a-f]{16}", first)
+
+
+@pytest.mark.parametrize(
+    "model, kept", [("@gk_" + "a" * 49 + "/m", "@gk_***/m"), ("gk_" + "Z9" * 30, "gk_***"), ("@gk_x/m", "@gk_x/m")]
+)
+def test_a_key_in_the_models_place_is_not_recorded(model, kept):
+    world = World()
+    world.call("/v1/messages", {**ASK, "model": model})
+    assert world.record.model_asked == kept
+
+
+def test_the_path_and_what_is_replayed_stand_in_the_record():
+    world = World()
+    world.upstream.will(FakeResponse(200, JSON, REPLY), FakeResponse(200, JSON, REPLY))
+    world.call("/v1/v1/chat/completions", ASK)
+    assert (world.record.request_path, world.record.source, world.record.replay_of) == (
+        "/v1/v1/chat/completions",
+        None,
+        None,
+    )
+    world = World()
+    world.upstream.will(FakeResponse(200, JSON, REPLY))
+    old = "rec_" + "01" * 16
+    world.call("/v1/messages", ASK, x_lockgate_replay_of=old)
+    assert (world.record.request_path, world.record.source, world.record.replay_of) == ("/v1/messages", "replay", old)

@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockgate.dataplane import relay
+from lockgate.dataplane.client import ClientConnection
 from lockgate.errors import Broken, TimedOut
 from tests.unit.dataplane.fakes import SSE, FakeResponse, World
 
 ASK = {"model": "@anthropic/claude-x", "max_tokens": 9, "stream": True, "messages": [{"role": "user", "content": "Hi"}]}
 ASK_OPENAI = {**ASK, "model": "@openai/gpt-x"}
+ASK_USAGE = {**ASK_OPENAI, "stream_options": {"include_usage": True}}
 START = {
     "type": "message_start",
     "message": {
@@ -251,17 +253,32 @@ def test_the_record_is_written_before_the_last_event_is_sent(world):
 
 def test_openai_streams_pass_byte_for_byte(world):
     world.upstream.will(stream(CHAT_STREAM[:50], CHAT_STREAM[50:]))
-    answer = world.call("/v1/chat/completions", ASK_OPENAI)
+    answer = world.call("/v1/chat/completions", ASK_USAGE)
     assert answer.body == CHAT_STREAM
+    assert json.loads(world.sent.body) == {**ASK_USAGE, "model": "gpt-x"}
     assert (world.record.tokens.input, world.record.tokens.output) == (3, 2)
+
+
+@pytest.mark.parametrize("size", [len(CHAT_STREAM), 7, 1])
+@pytest.mark.parametrize("asked", [{}, {"stream_options": None}, {"stream_options": {"include_usage": False}}])
+def test_usage_is_asked_for_and_kept_from_a_client_that_did_not_ask(world, size, asked):
+    world.upstream.will(stream(*[CHAT_STREAM[i : i + size] for i in range(0, len(CHAT_STREAM), size)]))
+    answer = world.call("/v1/chat/completions", {**ASK_OPENAI, **asked})
+    parts = CHAT_STREAM.split(b"\n\n")
+    assert answer.body == b"\n\n".join([*parts[:3], *parts[4:]])
+    assert answer.is_complete
+    assert json.loads(world.sent.body)["stream_options"] == {"include_usage": True}
+    assert (world.record.tokens.input, world.record.tokens.output) == (3, 2)
+    assert world.record.bytes_out == len(answer.body)
 
 
 @pytest.mark.parametrize("tail", [b"data: [DONE]", b"data: [DONE]\n", b""])
 def test_an_openai_stream_may_end_carelessly_once_it_has_finished(world, tail):
     body = CHAT_STREAM.removesuffix(b"data: [DONE]\n\n")
     world.upstream.will(stream(body + tail))
-    answer = world.call("/v1/chat/completions", ASK_OPENAI)
-    assert answer.body.startswith(body)
+    answer = world.call("/v1/chat/completions", ASK_USAGE)
+    assert answer.body.rstrip() == body + b"data: [DONE]"
+    assert answer.body.endswith(b"\n\n")
     assert b"error" not in answer.body
     assert world.record.error is None
 
@@ -309,6 +326,85 @@ def test_a_client_that_leaves_in_a_stream_is_noted_with_what_was_used(world, pat
     assert (record.status, record.is_client_gone, record.tokens.input) == (499, True, 3)
 
 
+FIRST_CHUNKS = b"\n\n".join(CHAT_STREAM.split(b"\n\n")[:2]) + b"\n\n"
+
+
+def deadline_passes(world):
+    """What the server does to a request that still runs at the end of ``server.drain_s``."""
+
+    async def cancel():
+        world.plane.is_draining = True
+        asyncio.current_task().cancel()
+        await asyncio.sleep(0)
+
+    return cancel
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
+@pytest.mark.parametrize("ask, before", [(ASK, HEAD + BODY), (ASK_OPENAI, FIRST_CHUNKS)])
+def test_a_stream_that_the_drain_deadline_cuts_ends_in_an_error(world, path, ask, before):
+    response = stream(before, deadline_passes(world))
+    world.upstream.will(response)
+    answer = world.call(path, ask)
+    assert answer.is_complete
+    assert response.is_closed
+    *_, last = answer.events()
+    if path == "/v1/messages":
+        assert last.startswith("event: error\ndata: ")
+    assert json.loads(last.split("data: ", 1)[1])["error"]["type"] == "overloaded_error"
+    assert sum('"error"' in event for event in answer.events()) == 1
+    assert b"[DONE]" not in answer.body
+    assert b"message_stop" not in answer.body
+    record = world.record
+    assert (record.status, record.error, record.error_origin) == (200, "draining", "gateway")
+    assert record.bytes_out == len(answer.body)
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
+def test_a_half_event_is_not_sent_before_the_error_of_the_drain_deadline(world, path):
+    world.upstream.will(stream(HEAD + BODY + TAIL[:30], deadline_passes(world)))
+    answer = world.call(path, ASK)
+    kinds = [event.split("\n")[0] for event in answer.events()]
+    assert kinds[-1] == "event: error" if path == "/v1/messages" else kinds[-1].startswith('data: {"error"')
+    assert b"content_block_stop" not in answer.body
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
+def test_the_drain_deadline_adds_nothing_to_a_complete_answer(world, path):
+    world.upstream.will(stream(WHOLE, deadline_passes(world)))
+    answer = world.call(path, ASK)
+    assert answer.is_complete
+    assert b'"error"' not in answer.body
+    assert world.record.error is None
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
+def test_the_drain_deadline_before_the_first_event_is_a_status(world, path):
+    world.upstream.will(stream(deadline_passes(world)))
+    assert world.call(path, ASK).status == 503
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
+def test_a_client_that_does_not_read_does_not_hold_up_the_end(world, path, monkeypatch):
+    monkeypatch.setattr(relay, "_LAST_WORDS_S", 0.01)
+    world.upstream.will(stream(HEAD + BODY, deadline_passes(world)))
+    end = relay_end_that_blocks(monkeypatch)
+    world.call(path, ASK)
+    assert end == ["blocked"]
+    assert world.record.error == "draining"
+
+
+def relay_end_that_blocks(monkeypatch):
+    calls = []
+
+    async def end(client, body=b""):
+        calls.append("blocked")
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(ClientConnection, "end", end)
+    return calls
+
+
 def test_silence_is_filled_with_pings_for_clients_of_messages(world, monkeypatch):
     monkeypatch.setattr(relay, "_PING_AFTER_S", 0.02)
     monkeypatch.setattr(relay, "_PING_CHECK_S", 0.01)
@@ -321,3 +417,135 @@ def test_silence_is_filled_with_pings_for_clients_of_messages(world, monkeypatch
     answer = world.call("/v1/messages", ASK_OPENAI)
     assert answer.body.count(b"event: ping") > 2
     assert answer.events()[-1].startswith("event: message_stop")
+
+
+BILLED_START = {
+    **START,
+    "message": {
+        **START["message"],
+        "usage": {
+            "input_tokens": 3,
+            "output_tokens": 1,
+            "cache_creation_input_tokens": 5,
+            "cache_creation": {"ephemeral_5m_input_tokens": 1, "ephemeral_1h_input_tokens": 4},
+            "service_tier": "priority",
+            "speed": "fast",
+            "inference_geo": "us",
+        },
+    },
+}
+BILLED_END = {
+    "type": "message_delta",
+    "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+    "usage": {
+        "input_tokens": 30,
+        "output_tokens": 40,
+        "cache_creation_input_tokens": 5,
+        "server_tool_use": {"web_search_requests": 2, "web_fetch_requests": 0},
+    },
+}
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
+def test_all_that_a_price_depends_on_survives_a_stream(world, path):
+    world.upstream.will(stream(events(BILLED_START, BILLED_END, {"type": "message_stop"})))
+    world.call(path, ASK)
+    tokens = world.record.tokens
+    assert (tokens.input, tokens.output, tokens.cache_write, tokens.cache_write_1h) == (30, 40, 5, 4)
+    assert tokens.units == {"web_search": 2}
+    assert (tokens.service_tier, tokens.speed, tokens.inference_geo) == ("priority", "fast", "us")
+
+
+AUDIO = {
+    "prompt_tokens": 30,
+    "completion_tokens": 20,
+    "total_tokens": 50,
+    "prompt_tokens_details": {"cached_tokens": 10, "audio_tokens": 12},
+    "completion_tokens_details": {"audio_tokens": 15},
+}
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
+def test_audio_and_tier_survive_a_stream_of_openai(world, path):
+    usage = json.dumps(AUDIO).encode()
+    plain = b'{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}'
+    body = CHAT_STREAM.replace(plain, usage + b',"service_tier":"flex"')
+    world.upstream.will(stream(body))
+    world.call(path, ASK_OPENAI)
+    tokens = world.record.tokens
+    assert (tokens.input, tokens.cache_read, tokens.output) == (20, 10, 20)
+    assert (tokens.input_audio, tokens.output_audio, tokens.service_tier) == (12, 15, "flex")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'event: ping\ndata: {"type":\ndata: "ping"}\n\n',
+        b'event: ping\r\ndata: {"type": "ping"}\r\n\r\n',
+        b": a comment\n\n",
+        b"event: ping\ndata:\n\n",
+        b'event: soon\ndata:["x"]\n\n',
+        rb'data: {"type":"ping","half":"\ud83d"}' + b"\n\n",
+    ],
+)
+def test_odd_but_legal_events_pass_as_they_are(odd):
+    world = World()
+    world.upstream.will(FakeResponse(200, SSE, HEAD, odd, BODY + TAIL))
+    assert world.call("/v1/messages", ASK).body == HEAD + odd + BODY + TAIL
+
+
+@pytest.mark.parametrize(
+    "bad", [b'event: ping\ndata: {"type": "ping",\n\n', b"data: oops\n\n", b"data: [1\n\ndata: {\n\n"]
+)
+def test_an_event_that_is_no_json_breaks_the_stream(bad):
+    world = World()
+    world.upstream.will(FakeResponse(200, SSE, HEAD, bad, BODY + TAIL))
+    answer = world.call("/v1/messages", ASK)
+    last = answer.events()[-1]
+    assert answer.body.startswith(HEAD)
+    assert last.startswith("event: error")
+    assert json.loads(last.partition("data: ")[2])["error"]["type"]
+    assert world.record.error == "upstream_malformed"
+
+
+def told_by(captured):
+    return b"".join(captured.pieces)
+
+
+def test_a_relayed_stream_is_handed_over_as_the_client_got_it(world):
+    world.upstream.will(stream(*cut(WHOLE, [10, 500])))
+    answer = world.call("/v1/messages", ASK)
+    found = world.capture
+    assert told_by(found.response_stream) == answer.body == WHOLE
+    assert (found.response_stream.dialect, found.upstream_stream, found.response) == ("anthropic_messages", None, b"")
+    assert dict(found.response_headers)[b"content-type"] == b"text/event-stream; charset=utf-8"
+
+
+def test_a_translated_stream_is_handed_over_in_both_forms(world):
+    world.upstream.will(stream(*cut(WHOLE, [10, 500])))
+    answer = world.call("/v1/chat/completions", ASK)
+    found = world.capture
+    assert (told_by(found.response_stream), told_by(found.upstream_stream)) == (answer.body, WHOLE)
+    assert (found.response_stream.dialect, found.upstream_stream.dialect) == ("openai_chat", "anthropic_messages")
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
+@pytest.mark.parametrize("end", [Broken("it broke"), ERROR, b""], ids=["broken", "error event", "cut"])
+def test_a_stream_that_fails_is_handed_over_with_its_error(world, path, end):
+    world.upstream.will(stream(HEAD + BODY, end))
+    answer = world.call(path, ASK)
+    assert told_by(world.capture.response_stream) == answer.body
+    assert b"error" in answer.body
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
+def test_what_a_client_got_before_it_left_is_handed_over(world, path):
+    leaving = []
+
+    async def leave_and_wait():
+        leaving[0]()
+        await asyncio.sleep(60)
+
+    world.upstream.will(stream(HEAD + BODY, leave_and_wait))
+    answer = world.call(path, ASK, leave=leaving.append)
+    assert told_by(world.capture.response_stream) == answer.body

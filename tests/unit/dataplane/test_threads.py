@@ -71,6 +71,14 @@ def test_a_host_of_the_callers_choice_is_never_sent_a_thread(world):
     assert world.upstream.sent == []
 
 
+def test_a_config_with_one_target_leaves_threads_to_it(world):
+    config = json.dumps({"strategy": {"mode": "single"}, "targets": [{"provider": "@anthropic"}]})
+    world.upstream.will(whole(), whole("msg_2"))
+    for body in (CREATE, CONTINUE):
+        assert world.call("/v1/messages", {**body, "model": "claude-x"}, x_portkey_config=config).status == 200
+    assert [json.loads(request.body)["thread"]["type"] for request in world.upstream.sent] == ["create", "continue"]
+
+
 @pytest.mark.parametrize("model", ["@anthropic/claude-x", "@openai/gpt-x"])
 def test_no_thread_is_no_matter(world, model):
     world.upstream.will(FakeResponse(400, JSON, b"{}"))

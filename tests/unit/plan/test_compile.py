@@ -71,6 +71,15 @@ def test_the_simulator_runs_when_there_is_no_provider(text, environment, expecte
     "text, message",
     [
         ('[providers.a]\ntype="nope"', "providers.a.type: unknown provider 'nope'; known: anthropic, openai"),
+        ("[configs.a]\nweight = -1", "configs.a.weight: expected `float` >= 0.0"),
+        ('[configs.a]\nprovider = "@x"\nretries = 1', "configs.a.retries: unknown key; did you mean retry?"),
+        ('[configs.a]\nprovider = "@x"\ninput_guardrails = ["g"]', "configs.a.input_guardrails: guardrails are not"),
+        ('[configs.a]\nfile = "a.json"', "configs.a: invalid config JSON"),
+        ('[defaults]\nconfig = "b"', "defaults.config: there is no config 'b' in [configs]; there: none"),
+        (
+            '[configs.a]\nprovider = "@x"\n[keys.k]\nkey = "k"\nconfig = "b"',
+            "keys.k.config: there is no config 'b' in [configs]; there: a",
+        ),
         ('[providers.a]\ntype="anthropic"', "providers.a.api_key: missing"),
         (
             '[providers.a]\ntype="openai-compatible"',
@@ -93,7 +102,7 @@ def test_the_simulator_runs_when_there_is_no_provider(text, environment, expecte
         ('[keys.a]\nkey="gk_short"', "keys.a: a key that begins with gk_"),
         ('[keys.a]\nkey=" k "', "keys.a: the key begins or ends with a space"),
         ("[keys.a]", "keys.a: give either key or sha256"),
-        ('[keys.a]\nkey="k"\nproviders=["x"]', "keys.a.providers: there is no provider 'x'"),
+        ('[keys.a]\nkey="k"\n[keys.b]\nkey="k"', "keys.b: has the same text as keys.a; give each key its own"),
     ],
 )
 def test_what_does_not_compile_names_the_entry(text, message):
@@ -159,3 +168,89 @@ def test_an_operators_facts_stand_above_the_packaged_ones(text, model, expected)
 def test_being_like_an_unknown_row_is_refused():
     with pytest.raises(ConfigError, match=r"models\.claude-x\.like: there is no row 'claude-y' above"):
         compiled('[models."claude-x"]\nlike="claude-y"')
+
+
+DECLARED = """
+[providers.claude]
+type = "anthropic"
+api_key = "sk-1"
+usage_limits = { type = "cost", credit_limit = 3, on_unpriced = "block" }
+rate_limits = { type = "requests", unit = "rpm", value = 9 }
+
+[keys.bot]
+key = "text-of-the-bot"
+scopes = ["completions:write", "logs.view"]
+expires_at = 2027-01-01T00:00:00Z
+metadata = { team = "billing" }
+usage_limits = { type = "tokens", credit_limit = 5000 }
+"""
+SCOPES = frozenset({"completions.write", "models.list", "logs.view"})
+
+
+def declared(text=DECLARED):
+    sources = Sources(environment={}, providers=PROVIDERS, file="gateway.toml", key_scopes=SCOPES)
+    return compile_snapshot(read_document(text, "t"), sources, Secret, 1)
+
+
+def test_declared_limits_become_claims_of_the_provider_and_of_the_key():
+    snapshot = declared()
+    target = snapshot.targets["claude"]
+    assert [(c.limit.scope, c.limit.unit, c.limit.cap, c.limit.per_attempt) for c in target.claims] == [
+        ("provider", "requests", 9, True), ("provider", "nanos", 3 * 10**9, True),
+    ]  # fmt: skip
+    assert (target.claims[-1].limit.blocks_unpriced, target.source) == (True, "gateway.toml")
+    key = snapshot.keys[digest_of("text-of-the-bot")]
+    assert [(c.limit.scope, c.limit.unit, c.limit.cap, c.limit.per_attempt) for c in key.claims] == [
+        ("key", "tokens", 5000, False)
+    ]
+    assert (key.scopes, key.metadata) == ({"completions.write", "logs.view"}, {"team": "billing"})
+    assert (key.expires_at, key.source) == (1798761600.0, "gateway.toml")
+
+
+def test_a_key_that_says_nothing_may_all_that_a_key_of_a_workspace_can():
+    assert declared('[keys.a]\nkey = "text"').keys[digest_of("text")].scopes == SCOPES
+
+
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        (
+            'scopes = ["completion.write"]',
+            "keys.a.scopes: a key of a workspace cannot have 'completion.write'; did you mean",
+        ),
+        ('scopes = ["organisation_users.create"]', "keys.a.scopes: "),
+        ('metadata = { team = "' + "x" * 129 + '" }', "keys.a.metadata: "),
+        ("usage_limits = { credit_limit = 0.001 }", "keys.a.usage_limits.credit_limit: "),
+    ],
+)
+def test_what_a_declared_key_cannot_have(line, message):
+    with pytest.raises(ConfigError) as caught:
+        declared(f'[keys.a]\nkey = "text"\n{line}')
+    assert caught.value.message.startswith(message)
+
+
+def test_a_time_without_an_offset_is_utc():
+    assert (
+        declared('[keys.a]\nkey = "t"\nexpires_at = 2027-01-01T00:00:00').keys[digest_of("t")].expires_at
+        == 1798761600.0
+    )
+
+
+def test_headers_that_become_metadata_come_from_the_file_and_the_environment():
+    text = '[metadata]\nheaders = ["X-Team", "x-ticket"]'
+    found = compiled(text, {"HEADERS_TO_METADATA": "X-Ticket, x_Region,,"}).metadata_headers
+    assert found == (b"x-team", b"x-ticket", b"x_region")
+    assert compiled().metadata_headers == ()
+
+
+@pytest.mark.parametrize("name", ["authorization", "X-Api-Key", "Cookie", "x-portkey-config", "x-my-token"])
+def test_no_credential_becomes_metadata(name):
+    with pytest.raises(ConfigError, match=f"metadata.headers: {name} carries credentials"):
+        compiled(f'[metadata]\nheaders = ["{name}"]')
+    with pytest.raises(ConfigError, match=f"HEADERS_TO_METADATA: {name} carries"):
+        compiled(environment={"HEADERS_TO_METADATA": f"x-team,{name}"})
+
+
+def test_bodies_name_users_where_the_file_says_so():
+    assert not compiled().workspaces["default"].takes_user_from_body
+    assert compiled("[metadata]\nuser_from_body = true").workspaces["default"].takes_user_from_body

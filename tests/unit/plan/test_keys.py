@@ -22,6 +22,11 @@ def test_different_entropy_gives_different_keys(a, b):
     assert (write_key(a) == write_key(b)) == (a == b)
 
 
+def test_the_form_of_keys_that_are_out_there_stays():
+    assert write_key(bytes(32)) == "gk_" + "0" * 43 + "2CZclj"
+    assert KEY == "gk_" + "003aUlTJC7tjlCTQj2uNU3MFagCXG9LRKRcwGkBIDlf" + "1Yo7hP"
+
+
 @given(st.integers(3, len(KEY) - 1), st.sampled_from("0aZ"))
 def test_one_wrong_character_is_noticed(at, character):
     wrong = KEY[:at] + character + KEY[at + 1 :]

@@ -55,3 +55,65 @@ def test_faults_name_the_file(tmp_path):
     path.mkdir()
     with pytest.raises(ConfigError, match="cannot read"):
         ConfigFile(path, is_required=True).read()
+
+
+ROUTES = """{
+  "retry": {"attempts": 9},
+  "targets": [
+    {"provider": "@a",
+     "weight": -1}
+  ]
+}
+"""
+
+
+@pytest.fixture
+def two_files(tmp_path):
+    (tmp_path / "routes").mkdir()
+    (tmp_path / "routes" / "main.json").write_text(ROUTES)
+    path = tmp_path / "x.toml"
+    path.write_text('[configs.main]\nfile = "routes/main.json"\n[configs.own]\nretry = {attempts = 1}\n')
+    return ConfigFile(path, is_required=True)
+
+
+def test_a_config_is_read_from_the_file_that_it_names(two_files):
+    configs = two_files.read().configs
+    assert configs["main"].text == ROUTES.encode()
+    assert configs["own"].text == b'{"retry":{"attempts":1}}'
+
+
+@pytest.mark.parametrize(
+    "entry, line",
+    [
+        ("configs.main.retry.attempts", "routes/main.json:2"),
+        ("configs.main.targets.0.weight", "routes/main.json:5"),
+        ("configs.main", "routes/main.json:1"),
+        ("configs.own.retry.attempts", "x.toml:4"),
+        ("configs.main: not JSON (byte 20)", "routes/main.json:2"),
+    ],
+)
+def test_a_fault_in_a_config_is_found_in_its_file(two_files, entry, line):
+    two_files.read()
+    message = entry if ": " in entry else f"{entry}: wrong"
+    assert str(two_files.locate(ConfigError(message))) == f"{two_files.path.parent / line}: {message}"
+
+
+def test_a_change_of_a_configs_file_is_noticed(two_files):
+    two_files.read()
+    assert not two_files.has_changed()
+    (two_files.path.parent / "routes" / "main.json").write_text("{}")
+    assert two_files.has_changed()
+    assert two_files.read().configs["main"].text == b"{}"
+    assert not two_files.has_changed()
+    (two_files.path.parent / "routes" / "main.json").unlink()
+    assert two_files.has_changed()
+
+
+def test_a_config_that_cannot_be_read_is_named_with_its_line(two_files):
+    file = two_files.path.parent / "routes" / "main.json"
+    file.write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match=r"x\.toml:2: configs\.main\.file: .*main\.json is not UTF-8 text"):
+        two_files.read()
+    file.unlink()
+    with pytest.raises(ConfigError, match=r"x\.toml:2: configs\.main\.file: cannot read .*main\.json: No such file"):
+        two_files.read()

@@ -60,3 +60,28 @@ def test_a_crash_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
         folder.add_key(stored("b", "2"))
     assert list(folder.read_keys()) == [digest_of("1")]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["journal", "keys.json"]
+
+
+def test_keys_are_put_aside_once_they_are_elsewhere(tmp_path):
+    folder = StateFolder(tmp_path)
+    folder.retire_keys()
+    stored = StoredKey(name="first", sha256="0" * 64, created_at="2026-01-01T00:00:00Z")
+    folder.add_key(stored)
+    assert folder.stored_keys() == (stored,)
+    folder.retire_keys()
+    assert folder.stored_keys() == ()
+    assert (tmp_path / "keys.json.imported").exists()
+
+
+def test_a_second_gateway_stays_out_of_the_folder_and_is_told_whose_it_is(tmp_path):
+    state = StateFolder(tmp_path / "home")
+    handle = state.own()
+    with pytest.raises(ConfigError, match=rf"process {os.getpid()}\) uses the state folder .*LOCKGATE_HOME"):
+        StateFolder(tmp_path / "home").own()
+    os.close(handle)
+    os.close(StateFolder(tmp_path / "home").own())
+
+
+def test_only_its_owner_reads_the_folder(tmp_path):
+    StateFolder(tmp_path / "home")
+    assert (tmp_path / "home").stat().st_mode & 0o077 == 0

@@ -1,3 +1,4 @@
+import fcntl
 import os
 import subprocess
 import sys
@@ -99,21 +100,139 @@ def test_records_are_forced_to_disk_as_the_policy_says(tmp_path, monkeypatch, po
     journal.close()
 
 
-def test_a_full_disk_is_counted_and_never_raises(tmp_path, monkeypatch):
-    journal = Journal(tmp_path, fsync="off", segment_bytes=10_000)
+class Disk:
+    """Takes so many bytes, then says that it is full."""
+
+    def __init__(self, monkeypatch):
+        self.room = 0
+        self._write = os.write
+        monkeypatch.setattr(os, "write", self.write)
+
+    def write(self, fd, data):
+        if not self.room:
+            raise OSError(28, "No space left on device")
+        written = self._write(fd, data[: self.room])
+        self.room -= written
+        return written
+
+
+def ids(folder, after=None):
+    return [r.id for r in read_journal(folder, after)]
+
+
+def test_what_a_full_disk_does_not_take_is_written_in_order_once_it_does(tmp_path, monkeypatch, caplog):
+    disk = Disk(monkeypatch)
+    journal = Journal(tmp_path, fsync="each", segment_bytes=10_000)
+    for number in range(3):
+        journal.write(record(number))
+    journal.retry()
+    assert (journal.held, journal.lost, ids(tmp_path)) == (3, 0, [])
+    disk.room = 10**6
+    journal.retry(1)
+    assert (journal.held, ids(tmp_path)) == (2, ["rec_0"])
+    journal.write(record(3))
+    assert (journal.held, journal.lost) == (0, 0)
+    journal.write(record(4))
+    journal.close()
+    assert ids(tmp_path) == [f"rec_{number}" for number in range(5)]
+    said = [entry.message for entry in caplog.records]
+    assert len(said) == 2, said
+    assert "held in memory" in said[0]
+
+
+def test_beyond_its_room_records_are_lost_and_counted(tmp_path, monkeypatch, caplog):
+    Disk(monkeypatch)
+    line = len(write_line(record(1)))
+    journal = Journal(tmp_path, fsync="off", segment_bytes=10_000, held_bytes=2 * line + 1)
+    for number in range(4):
+        journal.write(record(number))
+    assert (journal.held, journal.lost) == (2, 2)
+    journal.close()
+    assert (journal.held, journal.lost) == (0, 4)
+    assert [number for number in range(4) if f"record rec_{number} is lost" in caplog.text] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("taken", [1, 50, 51])
+def test_a_line_that_a_full_disk_tore_costs_no_other_record(tmp_path, monkeypatch, taken):
+    disk = Disk(monkeypatch)
+    journal = Journal(tmp_path, fsync="off", segment_bytes=100_000)
+    disk.room = taken
+    journal.write(record(1))
+    position = journal.position
+    disk.room = 10**6
+    for number in (2, 3):
+        journal.write(record(number))
+    journal.close()
+    assert (journal.lost, position.offset) == (0, taken)
+    assert ids(tmp_path) == ids(tmp_path, position) == ["rec_1", "rec_2", "rec_3"]
+
+
+def test_a_segment_that_cannot_be_begun_leaves_the_old_one_in_use(tmp_path, monkeypatch):
+    journal = Journal(tmp_path, fsync="off", segment_bytes=600)
 
     def fail(*_):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "write", fail)
-        journal.write(record(1))
-    assert journal.lost == 1
-    journal.write(record(2))
+        patch.setattr(os, "link", fail)
+        for number in range(5):
+            journal.write(record(number))
+        assert len(list(tmp_path.glob("*.log"))) == 1
+    journal.write(record(5))
     journal.close()
-    assert [r.id for r in read_journal(tmp_path)] == ["rec_2"]
+    assert (journal.lost, journal.held) == (0, 0)
+    assert ids(tmp_path) == [f"rec_{number}" for number in range(6)]
+    assert len(list(tmp_path.glob("*.log"))) == 2
+
+
+def test_a_disk_that_cannot_be_forced_does_not_double_a_record(tmp_path, monkeypatch, caplog):
+    journal = Journal(tmp_path, fsync="each", segment_bytes=10_000)
+
+    def fail(fd):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    journal.write(record(1))
+    journal.close()
+    assert ids(tmp_path) == ["rec_1"]
+    assert "fsync of the journal failed" in caplog.text
 
 
 def test_a_folder_that_is_missing_is_one_sentence(tmp_path):
     with pytest.raises(ConfigError, match="cannot write the journal"):
         Journal(tmp_path / "missing", fsync="off", segment_bytes=1)
+
+
+def test_the_rest_of_a_journal_is_read_from_a_position(tmp_path):
+    journal = Journal(tmp_path, fsync="off", segment_bytes=600)
+    positions = [journal.position]
+    for number in range(10):
+        journal.write(record(number))
+        positions.append(journal.position)
+    journal.close()
+    for number, position in enumerate(positions):
+        assert [found.id for found in read_journal(tmp_path, position)] == [f"rec_{n}" for n in range(number, 10)]
+
+
+def test_a_file_is_never_seen_without_its_lock(tmp_path, monkeypatch):
+    seen = []
+
+    def looking(*arguments):
+        for path in (path for path in tmp_path.iterdir() if path.suffix == ".log"):
+            with path.open("rb") as file, pytest.raises(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            seen.append(path.name)
+
+    def after(function):
+        def call(*arguments, **more):
+            result = function(*arguments, **more)
+            looking()
+            return result
+
+        return call
+
+    for name in ("open", "link", "unlink"):
+        monkeypatch.setattr(os, name, after(getattr(os, name)))
+    Journal(tmp_path, fsync="off", segment_bytes=1).close()
+    assert set(seen) == {"0000000001.log"}
+    assert [path.name for path in tmp_path.iterdir()] == ["0000000001.log"]

@@ -341,3 +341,20 @@ def test_no_spelling_of_an_address_gets_past_as_a_name(text):
         last = origin.host.rpartition(".")[2]
         assert not last.isdecimal()
         assert not last.startswith("0x") or not all(c in "0123456789abcdef" for c in last[2:])
+
+
+@pytest.mark.parametrize(
+    "host, reason",
+    [
+        ("nosuch.invalid", "names that end in .invalid do not resolve"),
+        (
+            "printer.local",
+            "names that end in .local belong to private networks; server.trusted_custom_hosts can allow it",
+        ),
+    ],
+)
+def test_a_refusal_says_what_is_wrong_with_a_name(host, reason):
+    with pytest.raises(InvalidRequest) as caught:
+        check_url(f"https://{host}", frozenset())
+    assert caught.value.message == f"custom host refused: {reason}"
+    assert check_url(f"https://{host}", frozenset({host})).host == host

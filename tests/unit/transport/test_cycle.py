@@ -1,5 +1,4 @@
 import asyncio
-import logging
 
 import pytest
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -11,6 +10,7 @@ class Transport:
     def __init__(self):
         self.writes = []
         self.is_closed = False
+        self.is_paused = False
 
     def write(self, data):
         self.writes.append(bytes(data))
@@ -18,19 +18,24 @@ class Transport:
     def close(self):
         self.is_closed = True
 
+    def is_closing(self):
+        return self.is_closed
 
-def cycle(method="POST", keep_alive=True):
+    def pause_reading(self):
+        self.is_paused = True
+
+    def resume_reading(self):
+        self.is_paused = False
+
+
+def cycle(method="POST", keep_alive=True, wants_continue=False):
     transport = Transport()
     made = Cycle(
-        scope={"type": "http", "method": method},  # type: ignore[typeddict-item]  # all that sending looks at
+        scope={"type": "http", "method": method},
         transport=transport,
         flow=FlowControl(transport),
-        logger=logging.getLogger("test"),
-        access_logger=logging.getLogger("test"),
-        access_log=False,
         default_headers=[(b"date", b"today")],
-        message_event=asyncio.Event(),
-        expect_100_continue=False,
+        wants_continue=wants_continue,
         keep_alive=keep_alive,
         on_response=lambda: None,
     )
@@ -101,3 +106,95 @@ def test_nothing_is_written_to_a_client_that_left():
         assert transport.writes == []
 
     asyncio.run(main())
+
+
+def received(made, *steps):
+    """Take messages; each step is what happens while ``receive`` waits."""
+
+    async def main():
+        messages = []
+        for step in steps:
+            waiting = asyncio.ensure_future(made.receive())
+            await asyncio.sleep(0)
+            for what in step:
+                assert not waiting.done()
+                what()
+            messages.append(await asyncio.wait_for(waiting, 1))
+        return messages
+
+    return asyncio.run(main())
+
+
+def request(body, more=False):
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+GONE = {"type": "http.disconnect"}
+
+
+def test_a_body_that_is_there_is_handed_on_whole():
+    made, _ = cycle()
+    made.body_received(b"one")
+    made.body_received(b"two")
+    made.body_ended()
+    assert received(made, [], [made.client_left]) == [request(b"onetwo"), GONE]
+
+
+def test_a_body_in_pieces_is_waited_for():
+    made, _ = cycle()
+    pieces = [lambda: made.body_received(b"one")], [lambda: made.body_received(b"two")], [made.body_ended]
+    assert received(made, *pieces) == [request(b"one", True), request(b"two", True), request(b"")]
+
+
+def test_a_request_without_a_body_is_one_message():
+    made, _ = cycle()
+    made.body_ended()
+    assert received(made, []) == [request(b"")]
+
+
+def test_a_client_that_leaves_in_its_body_is_gone():
+    made, _ = cycle()
+    made.body_received(b"one")
+    made.client_left()
+    assert received(made, [], []) == [GONE, GONE]
+
+
+def test_reading_pauses_while_the_app_takes_nothing_and_resumes_when_it_waits():
+    made, transport = cycle()
+    made.body_received(b"x" * 70_000)
+    assert transport.is_paused
+    (first,) = received(made, [])
+    assert len(first["body"]) == 70_000
+    seen = []
+    received(made, [lambda: seen.append(transport.is_paused), made.body_ended])
+    assert seen == [False]
+
+
+def test_a_client_that_waits_for_leave_to_go_on_gets_it_once():
+    made, transport = cycle(wants_continue=True)
+    made.body_ended()
+    received(made, [], [made.client_left])
+    assert transport.writes == [b"HTTP/1.1 100 Continue\r\n\r\n"]
+
+
+@pytest.mark.parametrize(
+    "messages, written",
+    [
+        ([], b"HTTP/1.1 500 Internal Server Error\r\n"),
+        ([start(), part(b"one", more=True)], b"HTTP/1.1 200 OK\r\n"),
+    ],
+)
+@pytest.mark.parametrize("fault", [None, ValueError("a bug")])
+def test_what_an_app_leaves_undone_ends_the_connection(messages, written, fault, caplog):
+    made, transport = cycle()
+
+    async def app(scope, receive, send):
+        for message in messages:
+            await send(message)
+        if fault is not None:
+            raise fault
+
+    asyncio.run(made.run(app))
+    assert transport.writes[0].startswith(written)
+    assert transport.is_closed
+    assert caplog.records

@@ -88,9 +88,19 @@ def test_bad_requests_are_refused_in_our_shape(pieces, status):
 
 def test_a_drip_fed_head_does_not_hold_a_connection():
     async def scenario(app, server, port):
-        return await talk(port, b"GET / HTTP/1.1\r\n", *[b"a"] * 3, pause=0.1)
+        return await talk(port, b"GET / HTTP/1.1\r\n", *[b"a"] * 3, pause=0.05)
 
     assert run(scenario).startswith(b"HTTP/1.1 408")
+
+
+def test_a_large_head_is_refused_on_a_kept_connection_too():
+    async def scenario(app, server, port):
+        small = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
+        return await talk(port, small, small[:-2] + b"x: " + b"y" * 3000 + b"\r\n\r\n", pause=0.1)
+
+    answer = run(scenario)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"HTTP/1.1 431" in answer
 
 
 def test_a_silent_connection_is_closed():
@@ -163,6 +173,44 @@ def test_draining_finishes_what_runs_and_accepts_nothing_new():
     run(scenario)
 
 
+@pytest.mark.parametrize("before", [b"", b"POST / HTTP/1.1\r\n"])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_draining_answers_a_request_that_was_on_its_way(before, is_first):
+    async def scenario(app, server, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        if not is_first:
+            writer.write(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n")
+            await reader.readuntil(b"0\r\n\r\n")
+        writer.write(before)
+        await asyncio.sleep(0.05)
+        drain = asyncio.get_running_loop().create_task(server.drain(5), name="drain")
+        await asyncio.sleep(0.05)
+        if is_first or before:
+            rest = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\nbody"
+            writer.write(rest.removeprefix(before))
+            answer = await asyncio.wait_for(reader.read(), 5)
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            assert b"connection: close" in answer
+            assert b"body" in answer
+        else:
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert await drain == 0
+        writer.close()
+
+    run(scenario)
+
+
+def test_draining_does_not_wait_for_a_client_that_says_nothing():
+    async def scenario(app, server, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.sleep(0.05)
+        assert await server.drain(5) == 0
+        assert await asyncio.wait_for(reader.read(), 1) == b""
+        writer.close()
+
+    run(scenario)
+
+
 def test_draining_cuts_off_what_takes_too_long():
     async def scenario(app, server, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -191,3 +239,22 @@ def test_an_offer_to_upgrade_is_passed_over(name):
 
     assert b"200 OK" in run(scenario)
     assert b"\r\nupgrade: body" in run(scenario)
+
+
+def test_a_connection_that_was_answered_is_kept_for_a_while_only(monkeypatch):
+    monkeypatch.setattr("lockgate.transport.server._KEEP_ALIVE_S", 0.2)
+
+    async def scenario(app, server, port):
+        return await talk(port, b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+
+    assert run(scenario).endswith(b"0\r\n\r\n")
+
+
+def test_requests_in_one_write_are_answered_in_turn():
+    async def scenario(app, server, port):
+        one = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n"
+        return await talk(port, one + b"\r\none" + one + b"\r\ntwo" + one + b"connection: close\r\n\r\nend")
+
+    answer = run(scenario)
+    assert answer.count(b"HTTP/1.1 200 OK") == 3
+    assert answer.index(b"one") < answer.index(b"two") < answer.index(b"end")

@@ -13,6 +13,7 @@ from lockgate.dialects import (
     FileReader,
     FileWriter,
     ReplyRules,
+    StreamJoiner,
     StreamMeter,
     StreamReader,
     StreamWriter,
@@ -61,9 +62,13 @@ class AnthropicMessages:
         """Return a reader for one streamed reply of status 200."""
         return stream_reader.StreamReader(rules)
 
-    def stream_meter(self) -> StreamMeter:
+    def stream_meter(self, *, hides_usage: bool = False) -> StreamMeter:  # always in the stream
         """Return a listener for one streamed reply."""
         return meter.StreamMeter()
+
+    def stream_joiner(self) -> StreamJoiner | None:
+        """Return None: reader and writer make the same of a stream."""
+        return None
 
 
 DIALECT: Dialect = AnthropicMessages()

@@ -10,12 +10,22 @@ import msgspec
 from msgspec import Raw
 
 from lockgate.core import blocks
-from lockgate.core.blocks import BlockOut, DocumentOut, ImageOut, read_wire, source_keys
+from lockgate.core.blocks import (
+    BlockOut,
+    DocumentOut,
+    ImageOut,
+    TypedBlockIn,
+    exact_block_decoder,
+    further_keys,
+    further_source_keys,
+    read_wire,
+    source_keys,
+    typed_block_decoder,
+)
 from lockgate.core.body import too_deep
 from lockgate.core.chat import Base64Source, Block, DocumentBlock, ImageBlock, Source, TextSource
-from lockgate.core.json_text import NULL, bad_utf8, decode, decode_input, given, object_keys, write_json
+from lockgate.core.json_text import bad_utf8, decode, decode_input, given, write_json
 from lockgate.dialects.anthropic_messages.faults import place
-from lockgate.dialects.anthropic_messages.wire import TypedBlockIn, block_decoder, exact_block_decoder
 from lockgate.errors import InvalidRequest
 
 _PDF = "application/pdf"
@@ -49,7 +59,7 @@ def _read(raw: Raw, kept: Raw | None = None) -> Block:
     try:
         wire: TypedBlockIn = decode(exact_block_decoder, raw)
     except (ValueError, RecursionError):
-        wire = decode_input(block_decoder, raw)
+        wire = decode_input(typed_block_decoder, raw)
         kept = raw
     kind = wire.type
     if kind == "tool_use" and bytes(given(wire.input) or b"{}")[:1] != b"{":
@@ -84,21 +94,20 @@ def write_document(block: DocumentBlock) -> DocumentOut:
     return DocumentOut(_source_keys(block.source), block.title, block.context, block.citations, block.cache)
 
 
-def _source_keys(source: Source) -> dict[str, str]:
+def _source_keys(source: Source) -> dict[str, str | Raw]:
     keys = source_keys(source)
     if isinstance(source, Base64Source) and source.media_type in _SAME_TYPE:
         keys["media_type"] = _SAME_TYPE[source.media_type]
     return keys
 
 
-_CANONICAL_KEYS = frozenset(TypedBlockIn.__struct_fields__)
-
-
 def with_further_keys(out: msgspec.Struct, raw: Raw | None) -> msgspec.Struct | Raw:
     """Return a block with the keys of its ``raw`` that the canonical form lacks."""
     if raw is None:
         return out
-    further = {name: value for name, value in object_keys(raw).items() if name not in _CANONICAL_KEYS and value != NULL}
+    if isinstance(out, ImageOut | DocumentOut):
+        out.source |= further_source_keys(raw)
+    further = further_keys(str(out.__struct_config__.tag), raw)
     if not further:
         return out
     encoded = write_json(out)

@@ -13,7 +13,7 @@ from msgspec import Raw
 from lockgate.core.chunk import StreamError
 from lockgate.core.error_text import CONTEXT_OVERFLOW, OVERFLOW_WORDS, kind_of_status, visible_text
 from lockgate.core.json_text import list_items, object_keys, text_of, write_json
-from lockgate.errors import GatewayError, Rejected
+from lockgate.errors import GatewayError, InvalidConfig, LimitReached, Rejected
 
 _PHRASES = {
     400: "Bad request",
@@ -32,13 +32,14 @@ _PHRASES = {
     504: "Gateway timeout",
     529: "Overloaded",
 }
+_KINDS = {"stream_incomplete": "api_error", "budget_exceeded": "billing_error"}
 _IS_WORD_CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+").fullmatch
 _STREAM_FAILURE = "The provider reported an error"
 
 
 def anthropic_kind(kind: str) -> str:
     """Return a kind in the words that clients of Anthropic's API know: a cut stream is an api_error to them."""
-    return "api_error" if kind == "stream_incomplete" else kind
+    return _KINDS.get(kind, kind)
 
 
 def read_error(status: int, body: bytes) -> Rejected:
@@ -115,6 +116,8 @@ def write_error(error: GatewayError, *, request_id: str, provider: str | None) -
     }
     if error.wire_code and _IS_WORD_CODE(error.wire_code):
         fields["details"] = _details(error.wire_code)
+    if isinstance(error, LimitReached) and error.limit:
+        fields["limit"] = error.limit
     body: dict[str, object] = {
         "type": "error",
         "error": fields,
@@ -124,4 +127,7 @@ def write_error(error: GatewayError, *, request_id: str, provider: str | None) -
     }
     if provider is not None:
         body["provider"] = provider
+    if isinstance(error, InvalidConfig):
+        body["message"] = "Invalid config passed"
+        body["errors"] = [str(fault) for fault in error.faults]
     return write_json(body)

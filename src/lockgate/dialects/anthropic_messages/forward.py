@@ -14,23 +14,34 @@ from msgspec import Raw, structs
 
 from lockgate.core.body import Peek, model_name, remove_members, splice_model
 from lockgate.core.chat import Call
-from lockgate.core.native import split_flags
-from lockgate.dialects import Written
+from lockgate.core.json_text import write_json
+from lockgate.core.native import ID_HEADERS, split_flags
+from lockgate.core.seals import IsForeign
+from lockgate.dialects import Added, Written
 from lockgate.dialects.anthropic_messages.native_body import adjust
 from lockgate.errors import InvalidRequest
 
 DEFAULT_VERSION = b"2023-06-01"
 """For clients that name no version: it accepts a superset of what later versions accept."""
 
+_WITHOUT_SAMPLING = b"2026-10-21"
+"""The first version that refuses sampling parameters."""
+_SAMPLING = frozenset({"temperature", "top_p", "top_k"})
 _MEMBERS = frozenset({"betas", "anthropic_beta", "anthropic_version"})
 _OTHER_FAMILIES = (b"bedrock-", b"vertex-")
 """How versions begin that only other hosts of Claude know."""
-_PASSED = (b"anthropic-user-profile-id", b"anthropic-workspace-id")
 _read_beta = msgspec.json.Decoder(str | list[str] | None).decode
 _read_version = msgspec.json.Decoder(str | None).decode
 
 
-def forward(body: bytes, seen: Peek, model: str | None, client: Mapping[bytes, bytes]) -> Written:
+def forward(
+    body: bytes,
+    seen: Peek,
+    model: str | None,
+    client: Mapping[bytes, bytes],
+    added: Added | None = None,
+    is_foreign: IsForeign | None = None,
+) -> Written:
     """Prepare a Messages body for a provider that speaks Messages. Raises InvalidRequest for unusable betas."""
     betas = [
         *header_betas(client),
@@ -40,10 +51,30 @@ def forward(body: bytes, seen: Peek, model: str | None, client: Mapping[bytes, b
     version = header_version(client) or _first_party(_body_version(seen.anthropic_version)) or DEFAULT_VERSION
     if model is not None and model_name(seen) != model:
         body = splice_model(body, seen, model)
-    body, adjusted = adjust(body, seen, betas)
+    body, adjusted = adjust(body, seen, betas, is_foreign)
     if bytes(seen.betas) or bytes(seen.anthropic_beta) or bytes(seen.anthropic_version):
         body = remove_members(body, _MEMBERS)
+    if added is not None and version >= _WITHOUT_SAMPLING:
+        body, version, adjusted = _with_sampling(body, version, adjusted, added)
     return Written(body=body, headers=_headers(version, betas, client), adjusted=adjusted)
+
+
+def _with_sampling(
+    body: bytes, version: bytes, adjusted: tuple[str, ...], added: Added
+) -> tuple[bytes, bytes, tuple[str, ...]]:
+    """Let a config's sampling parameters work for a client of a version that refuses them.
+
+    A model that samples is asked in the older version; for one that does not, the parameters are left out: an
+    operator's setting must not break every new client.
+    """
+    names = [name for name in added.fields if name in _SAMPLING]
+    if not names:
+        return body, version, adjusted
+    if added.facts.sampling == "none":
+        left_out = tuple(f"{name}: left out, the model does not sample" for name in names)
+        return remove_members(body, frozenset(names)), version, (*adjusted, *left_out)
+    shown = DEFAULT_VERSION.decode()
+    return body, DEFAULT_VERSION, (*adjusted, f"anthropic-version: {shown}, for {names[0]} of the config")
 
 
 def client_headers(client: Mapping[bytes, bytes]) -> tuple[tuple[bytes, bytes], ...]:
@@ -81,7 +112,7 @@ def _headers(version: bytes, betas: list[str], client: Mapping[bytes, bytes]) ->
     headers = [(b"anthropic-version", version)]
     if betas:
         headers.append((b"anthropic-beta", join_flags(betas)))
-    headers += [(name, client[name]) for name in _PASSED if name in client]
+    headers += [(name, client[name]) for name in ID_HEADERS.values() if name in client]
     return tuple(headers)
 
 
@@ -115,6 +146,15 @@ def _body_version(raw: Raw) -> bytes | None:
 
 
 def with_headers(call: Call, client: Mapping[bytes, bytes]) -> Call:
-    """Return the call with the betas that the client's headers name, after those of its body."""
+    """Return the call with what the client's headers name: API version, ids, and betas after those of its body."""
+    version = header_version(client)
+    if version is not None:
+        call = structs.replace(call, api_version=version.decode("latin-1"))
     betas = header_betas(client)
-    return structs.replace(call, betas=tuple(dict.fromkeys((*call.betas, *betas)))) if betas else call
+    if betas:
+        call = structs.replace(call, betas=tuple(dict.fromkeys((*call.betas, *betas))))
+    ids = {name: client[header] for name, header in ID_HEADERS.items() if header in client}
+    if ids:
+        found = {name: Raw(write_json(value.decode("latin-1"))) for name, value in ids.items()}
+        call = structs.replace(call, native={**call.native, **found})
+    return call

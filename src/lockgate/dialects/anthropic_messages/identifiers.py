@@ -45,6 +45,8 @@ class ToolIds:
         self._used: set[str] = set()
         self._open: dict[str, list[PlacedCall]] = {}
         self._latest: dict[str, PlacedCall] = {}
+        self.placed: list[PlacedCall] = []
+        """Every call, in order."""
 
     def place(self, original: str, turn: int) -> str:
         """Return the id under which a call is written."""
@@ -60,6 +62,7 @@ class ToolIds:
         waiting = [call for call in self._open.get(original, ()) if call.turn == turn]
         self._open[original] = [*waiting, placed]
         self._latest[original] = placed
+        self.placed.append(placed)
         return unique
 
     def answered(self, original: str) -> PlacedCall | None:

@@ -43,14 +43,15 @@ class StreamMeter:
     def __init__(self) -> None:
         self.summary = Summary()
 
-    def feed(self, events: bytes) -> None:
-        """Take whole events. Those of text are recognised by what they lack, and not decoded."""
+    def feed(self, events: bytes) -> bytes:
+        """Take whole events and return them. Those of text are recognised by what they lack, and not decoded."""
         if b"message_" not in events and b"error" not in events:
-            return
+            return events
         for event in split_events(events):
             data = event.data
             if b"message_" in data or b"error" in data or event.kind == "error":
                 self._read(data, event.kind)
+        return events
 
     def _read(self, data: bytes, kind: str | None) -> None:
         summary = self.summary

@@ -4,7 +4,7 @@
     output_format                                  becomes output_config.format, unless the client wants the old field
     top_p                                          left out beside a temperature
     tools                                          a single object becomes a list
-    messages                                       unsigned thinking and refused ids: ``native_history``
+    messages                                       unsigned or foreign thinking, refused ids: ``native_history``
 
 A change touches the bytes of its value and no others. A body that needs none costs a few looks at top-level fields
 and at the assistant's blocks. Source: Anthropic integration specification, section 5.1.
@@ -21,23 +21,29 @@ from lockgate.core.body import Peek
 from lockgate.core.json_edit import Edit, Member, read_items, read_members
 from lockgate.core.json_text import object_keys, text_of, write_json
 from lockgate.core.notes import Notes
+from lockgate.core.seals import IsForeign
 from lockgate.dialects.anthropic_messages.native_history import needs_repair, repair
 
 _OUTPUT_BETA = "structured-outputs-"
-_ADVISOR = "advisor_"
+ADVISOR = "advisor_"
+"""How the types of advisors begin: tools that are models."""
+
+NO_SLUG = "slug left out"
 _OBJECT = ord("{")
 _LIST = ord("[")
 _SLUG_MARK = b'"@'
 _SLUG = re.compile(r"@[A-Za-z0-9_.-]+/(?=.)", re.DOTALL)
 
 
-def adjust(body: bytes, seen: Peek, betas: Iterable[str]) -> tuple[bytes, tuple[str, ...]]:
+def adjust(
+    body: bytes, seen: Peek, betas: Iterable[str], is_foreign: IsForeign | None = None
+) -> tuple[bytes, tuple[str, ...]]:
     """Return the body with the permitted changes that it needs, and what they were."""
     has_slugs = _SLUG_MARK in bytes(seen.fallbacks) or _SLUG_MARK in bytes(seen.tools)
     has_old_format = _is_given(seen.output_format) and _moves_format(seen, betas)
     has_both = _is_given(seen.top_p) and _is_given(seen.temperature)
     has_lone_tool = _first(seen.tools) == _OBJECT
-    has_history = needs_repair(seen.messages)
+    has_history = needs_repair(seen.messages, is_foreign)
     if not (has_slugs or has_old_format or has_both or has_lone_tool or has_history):
         return body, ()
     changes = _Changes(body)
@@ -50,8 +56,14 @@ def adjust(body: bytes, seen: Peek, betas: Iterable[str]) -> tuple[bytes, tuple[
     if has_lone_tool:
         changes.list_tool()
     if has_history:
-        changes.repair_history()
+        changes.repair_history(is_foreign)
     return changes.apply()
+
+
+def without_slug(model: str | None) -> str | None:
+    """Return a model's name without ``@slug/``, None where there is none in front of it."""
+    found = _SLUG.match(model or "")
+    return found.string[found.end() :] if found is not None else None
 
 
 def _is_given(raw: Raw) -> bool:
@@ -96,15 +108,15 @@ class _Changes:
             self._leave_out_slug(item, "fallbacks.model")
         for item in self._objects("tools"):
             kind = item.get("type")
-            if kind is not None and (self._text(kind) or "").startswith(_ADVISOR):
+            if kind is not None and (self._text(kind) or "").startswith(ADVISOR):
                 self._leave_out_slug(item, "tools.model")
 
     def _leave_out_slug(self, item: dict[str, Member], field: str) -> None:
         model = item.get("model")
-        found = _SLUG.match(self._text(model) or "") if model is not None else None
-        if model is not None and found is not None:
-            self._edit.replace(model.value, model.end, write_json(found.string[found.end() :]))
-            self._notes.adjust(field, "slug left out")
+        bare = without_slug(self._text(model)) if model is not None else None
+        if model is not None and bare is not None:
+            self._edit.replace(model.value, model.end, write_json(bare))
+            self._notes.adjust(field, NO_SLUG)
 
     def _objects(self, name: str) -> list[dict[str, Member]]:
         """Return the objects in a list, or the object in place of one, each as its members by key."""
@@ -158,6 +170,6 @@ class _Changes:
         self._edit.insert(tools.end, b"]")
         self._notes.adjust("tools", "one object sent as a list")
 
-    def repair_history(self) -> None:
-        """Repair what another provider left in the conversation."""
-        repair(self._edit, self._body, self._last["messages"], self._notes)
+    def repair_history(self, is_foreign: IsForeign | None) -> None:
+        """Repair what another provider, or another model, left in the conversation."""
+        repair(self._edit, self._body, self._last["messages"], self._notes, is_foreign)

@@ -7,6 +7,7 @@ effort alone, without thinking.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, cast
 
 from msgspec import Raw
@@ -38,6 +39,7 @@ from lockgate.core.json_text import (
 from lockgate.core.native import NATIVE_FIELDS, metadata_decoder, output_config_decoder, read_betas
 from lockgate.dialects.anthropic_messages.blocks import read_blocks
 from lockgate.dialects.anthropic_messages.faults import decode_input, refuse
+from lockgate.dialects.anthropic_messages.leftovers import unknown_keys
 from lockgate.dialects.anthropic_messages.wire import (
     CallIn,
     MessageIn,
@@ -51,7 +53,6 @@ from lockgate.dialects.anthropic_messages.wire import (
 )
 
 _ROLES = frozenset({"user", "assistant", "system"})
-_CALL_FIELDS = frozenset(CallIn.__struct_fields__)
 _TOOL_FIELDS = frozenset(ToolIn.__struct_fields__)
 _CARRIED = tuple(sorted(NATIVE_FIELDS | {"service_tier"}))
 
@@ -63,9 +64,8 @@ def read_call(body: bytes) -> Call:
         unknown: tuple[str, ...] = ()
     except (ValueError, RecursionError):
         wire = decode_input(call_decoder, body)
-        unknown = tuple(name for name, value in object_keys(body).items() if _is_lost(name, value))
-    if any(message.role == "system" for message in wire.messages):
-        unknown += _turn_controls(wire.messages)
+        unknown = unknown_keys(body)
+    unknown += _turn_controls(wire.messages)
     native: dict[str, Raw] = {}
     for name in _CARRIED:
         value = getattr(wire, name)
@@ -96,12 +96,8 @@ def read_call(body: bytes) -> Call:
     )
 
 
-def _is_lost(name: str, value: Raw) -> bool:
-    return name not in _CALL_FIELDS and value != NULL
-
-
-def _turn_controls(messages: list[MessageIn]) -> tuple[str, ...]:
-    """Name the controls of system messages that the canonical form lacks."""
+def _turn_controls(messages: Sequence[MessageIn]) -> tuple[str, ...]:
+    """Name the controls of messages that the canonical form lacks."""
     found = []
     if any(given(message.output_config) is not None for message in messages):
         found.append("messages.output_config")

@@ -33,7 +33,7 @@ _WEAKER = {"minimal": ("low",), "xhigh": ("max", "high"), "max": ("high",)}
 _FIELD = "reasoning_effort"
 
 
-class Reasoning(Struct, frozen=True, kw_only=True):
+class Reasoning(Struct, frozen=True, kw_only=True, gc=False):
     """What goes into a call. ``effort`` is ``output_config.effort``; ``is_active``: the model thinks first."""
 
     max_tokens: int

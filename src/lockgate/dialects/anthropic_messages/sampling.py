@@ -12,6 +12,7 @@ from msgspec import Struct
 from lockgate.catalog import ModelFacts
 from lockgate.core.chat import Call
 from lockgate.core.notes import Notes
+from lockgate.dialects import TierMapping
 
 _MIN_TOP_P_THINKING = 0.95
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -19,7 +20,7 @@ _PHONE = re.compile(r"\+?[\d\s().-]{7,20}")
 _MIN_PHONE_DIGITS = 7
 
 
-class Sampling(Struct, frozen=True):
+class Sampling(Struct, frozen=True, gc=False):
     """What goes into a call."""
 
     temperature: float | None = None
@@ -95,18 +96,24 @@ def _has_phone_mark(text: str) -> bool:
 _STANDARD = frozenset({"default", "standard", "standard_only"})
 
 
-def decide_tier(tier: str, facts: ModelFacts, notes: Notes) -> tuple[str | None, str | None]:
-    """Return ``service_tier`` and ``speed`` for a service tier in OpenAI's or Portkey's words."""
-    if facts.is_fast_capable:
-        if tier in ("auto", "fast"):
-            notes.adjust("service_tier", f"{tier} sent as speed fast")
-            return None, "fast"
+def decide_tier(tier: str, facts: ModelFacts, notes: Notes, mapping: TierMapping) -> tuple[str | None, str | None]:
+    """Return ``service_tier`` and ``speed`` for a service tier in OpenAI's or Portkey's words.
+
+    OpenAI's clients say ``auto`` without meaning anything by it, so it becomes the fast speed, which costs more, only
+    where the mapping ``speed`` was asked for.
+    """
+    is_speed = mapping == "speed"
+    if tier == "fast" or (tier == "auto" and is_speed):
+        notes.adjust("service_tier", f"{tier} sent as speed fast")
+        return None, "fast"
+    if tier == "auto":
+        return "auto", None
+    if is_speed or (mapping == "auto" and facts.is_fast_capable):
         if tier in _STANDARD:
             return None, "standard"
-    elif tier in ("auto", "priority"):
+    elif tier == "priority":
+        notes.adjust("service_tier", "priority sent as auto")
         return "auto", None
-    elif tier == "fast":
-        return None, "fast"
     elif tier in _STANDARD:
         return "standard_only", None
     notes.drop("service_tier")

@@ -38,8 +38,8 @@ def wrap(schema: dict[str, object]) -> dict[str, object]:
     return {"type": "object", "properties": {"value": inner}, "required": ["value"], **definitions}
 
 
-def to_subset(schema: dict[str, object]) -> dict[str, object]:
-    """Return the schema within the subset."""
+def to_subset(schema: dict[str, object], moved: set[str] | None = None) -> dict[str, object]:
+    """Return the schema within the subset; ``moved`` fills with the keywords beyond it, at any depth."""
     kept: dict[str, object] = {}
     beyond: dict[str, object] = {}
     is_object = _is_type(schema, "object") or "properties" in schema
@@ -47,13 +47,13 @@ def to_subset(schema: dict[str, object]) -> dict[str, object]:
         if name in _KEPT:
             kept[name] = value
         elif name in _MAPS and isinstance(value, dict):
-            kept[name] = {key: _sub(inner) for key, inner in value.items()}
+            kept[name] = {key: _sub(inner, moved) for key, inner in value.items()}
         elif name in _LISTS and isinstance(value, list):
-            kept[name] = [_sub(inner) for inner in value]
+            kept[name] = [_sub(inner, moved) for inner in value]
         elif name == "oneOf" and isinstance(value, list):
-            kept.setdefault("anyOf", [_sub(inner) for inner in value])
+            kept.setdefault("anyOf", [_sub(inner, moved) for inner in value])
         elif name == "items" and isinstance(value, dict):
-            kept[name] = _sub(value)
+            kept[name] = _sub(value, moved)
         elif _is_kept(name, value, is_object=is_object):
             kept[name] = value
         elif name != "additionalProperties":
@@ -62,6 +62,8 @@ def to_subset(schema: dict[str, object]) -> dict[str, object]:
         kept.setdefault("properties", {})
         kept["additionalProperties"] = False
     if beyond:
+        if moved is not None:
+            moved.update(beyond)
         kept["description"] = _described(kept.get("description"), beyond)
     return kept
 
@@ -71,8 +73,8 @@ def is_within_subset(schema: dict[str, object]) -> bool:
     return to_subset(schema) == schema
 
 
-def _sub(schema: object) -> object:
-    return to_subset(schema) if isinstance(schema, dict) else schema
+def _sub(schema: object, moved: set[str] | None) -> object:
+    return to_subset(schema, moved) if isinstance(schema, dict) else schema
 
 
 def _is_type(schema: dict[str, object], kind: str) -> bool:

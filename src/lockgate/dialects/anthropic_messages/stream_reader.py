@@ -50,6 +50,7 @@ class StreamReader:
 
     def __init__(self, rules: ReplyRules) -> None:
         self.is_complete = False
+        self.dropped: Sequence[str] = ()
         self._sse = SseDecoder()
         self._undo = StreamUndo(rules) if rules != _NO_RULES else None
         self._has_started = self._has_failed = False

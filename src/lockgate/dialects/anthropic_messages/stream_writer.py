@@ -125,6 +125,9 @@ class StreamWriter:
         return _event("error", {"type": "error", "error": fields, "request_id": self._view.request_id})
 
 
+_OF_PROMPT = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+
+
 def _event(kind: str, data: dict[str, object]) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (kind.encode(), one_line(write_json(data)))
 
@@ -153,7 +156,12 @@ def _start_block(index: int, block: Block) -> bytes:
 
 def _finish(chunk: Finish) -> bytes:
     delta: dict[str, object] = {"stop_reason": chunk.reason or "end_turn", "stop_sequence": chunk.stop_sequence}
-    event: dict[str, object] = {"type": "message_delta", "delta": delta, "usage": write_usage(chunk.usage)}
+    usage = write_usage(chunk.usage)
+    if chunk.usage.input is None:
+        # clients take these for the whole prompt, and would forget what the start of the message told them
+        for name in _OF_PROMPT:
+            del usage[name]
+    event: dict[str, object] = {"type": "message_delta", "delta": delta, "usage": usage}
     for name, value in chunk.extra.items():
         (delta if name in _IN_DELTA else event).setdefault(name, value)
     return _event("message_delta", event)

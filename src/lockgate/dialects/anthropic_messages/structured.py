@@ -25,7 +25,7 @@ _TOOL_NAME = "json_response"
 _TOOL_DESCRIPTION = "Return the answer in this shape."
 
 
-class Structure(Struct, frozen=True, kw_only=True):
+class Structure(Struct, frozen=True, kw_only=True, gc=False):
     """How an answer gets its form: at most one of the first three, and what the reader must undo."""
 
     format: dict[str, object] | None = None
@@ -50,7 +50,10 @@ def decide_structure(call: Call, output: OutputFormat, facts: ModelFacts, notes:
     if is_wrapped:
         schema = wrap(schema)
     if facts.has_output_format:
-        fields: dict[str, object] = {"type": "json_schema", "schema": to_subset(schema)}
+        beyond: set[str] = set()
+        fields: dict[str, object] = {"type": "json_schema", "schema": to_subset(schema, beyond)}
+        if beyond:
+            notes.adjust(_FIELD, f"{', '.join(sorted(beyond))} moved into descriptions, Claude does not enforce them")
         return Structure(format=fields, rules=ReplyRules(unwrap_value=is_wrapped))
     notes.adjust(_FIELD, "the model has no structured output, a tool stands for the answer")
     name = _name(call, output)

@@ -11,10 +11,12 @@ from msgspec import Raw, Struct
 
 from lockgate.catalog import ModelFacts
 from lockgate.core.chat import Call, FunctionTool, NativeTool, Tool, ToolChoice
-from lockgate.core.json_text import object_keys, write_json
+from lockgate.core.json_text import object_keys, text_of, write_json
 from lockgate.core.notes import Notes
 from lockgate.core.tool_names import ToolNames
+from lockgate.dialects import TargetInfo
 from lockgate.dialects.anthropic_messages.identifiers import MAX_NAME_CHARS
+from lockgate.dialects.anthropic_messages.native_body import ADVISOR, NO_SLUG, without_slug
 from lockgate.dialects.anthropic_messages.schema_subset import is_within_subset, read_schema
 from lockgate.dialects.anthropic_messages.tool_schema import repair_schema
 from lockgate.dialects.anthropic_messages.wire import ChoiceOut, ToolOut
@@ -36,27 +38,27 @@ def tool_names(call: Call) -> ToolNames:
     return ToolNames((tool.name for tool in call.tools if tool.name), MAX_NAME_CHARS)
 
 
-def has_forced_choice(call: Call, facts: ModelFacts) -> bool:
+def has_forced_choice(call: Call, target: TargetInfo) -> bool:
     """Tell whether the model will be made to call a tool; models cannot think up front then."""
     choice = call.tool_choice
     if choice is None or choice.mode not in ("any", "tool") or not call.tools:
         return False
-    return facts.has_forced_tools or choice.raw is not None
+    return target.facts.has_forced_tools or target.wishes.passes_forced_tools or choice.raw is not None
 
 
 def write_tools(
-    call: Call, facts: ModelFacts, names: ToolNames, notes: Notes, *, json_tool: ToolOut | None, is_thinking: bool
+    call: Call, target: TargetInfo, names: ToolNames, notes: Notes, *, json_tool: ToolOut | None, is_thinking: bool
 ) -> WrittenTools:
     """Return tools and choice. ``json_tool`` stands for a structured answer. Raises InvalidRequest for bad schemas."""
-    choice = call.tool_choice
+    choice, facts = call.tool_choice, target.facts
     if not call.tools and json_tool is None:
-        return _without_tools(choice)
+        return _without_tools(choice, notes)
     allowed: Sequence[Tool] = call.tools
     line = None
     is_emulated = (
         choice is not None
         and choice.mode in ("any", "tool")
-        and not has_forced_choice(call, facts)
+        and not has_forced_choice(call, target)
         and json_tool is None
     )
     if choice is not None and is_emulated:
@@ -71,10 +73,13 @@ def write_tools(
     return WrittenTools(tools=tools, choice=_write_choice(choice, names), line=line)
 
 
-def _without_tools(choice: ToolChoice | None) -> WrittenTools:
-    if choice is None or choice.mode != "none":
-        return NO_TOOLS
-    return WrittenTools(choice=ChoiceOut("none"))
+def _without_tools(choice: ToolChoice | None, notes: Notes) -> WrittenTools:
+    if choice is not None and choice.mode == "none":
+        return WrittenTools(choice=ChoiceOut("none"))
+    if choice is not None:
+        notes.drop("tool_choice", when=choice.mode is not None or choice.raw is not None)
+        notes.drop("parallel_tool_calls", when=choice.parallel is not None and choice.raw is None)
+    return NO_TOOLS
 
 
 def _restricted(tools: Sequence[Tool], choice: ToolChoice) -> Sequence[Tool]:
@@ -91,7 +96,7 @@ def _line_for(choice: ToolChoice, names: ToolNames) -> str:
 
 def _write_tool(tool: Tool, path: str, facts: ModelFacts, names: ToolNames, notes: Notes) -> object:
     if isinstance(tool, NativeTool):
-        return tool.raw
+        return _without_slug(tool, notes) if tool.type.startswith(ADVISOR) else tool.raw
     path = f"{path}.input_schema"
     repaired = repair_schema(tool.schema, path)
     description = tool.description
@@ -109,6 +114,16 @@ def _write_tool(tool: Tool, path: str, facts: ModelFacts, names: ToolNames, note
         return out
     encoded = write_json(out)
     return Raw(encoded[:-1] + b"," + write_json(tool.options)[1:])
+
+
+def _without_slug(advisor: NativeTool, notes: Notes) -> Raw:
+    """Return an advisor with its model's bare name: it runs where the request runs."""
+    keys = object_keys(advisor.raw)
+    bare = without_slug(text_of(keys.get("model")))
+    if bare is None:
+        return advisor.raw
+    notes.adjust("tools.model", NO_SLUG)
+    return Raw(write_json({**keys, "model": bare}))
 
 
 def _strict(tool: FunctionTool, schema: Raw, path: str, facts: ModelFacts, notes: Notes) -> bool | None:
@@ -143,10 +158,11 @@ def _with_json_tool(
     """Choose so that the answer comes through the tool that stands for it, as far as the model lets us."""
     choice = call.tool_choice
     line = f"Give your final answer by calling the tool {json_tool.name}."
+    is_single = choice is not None and choice.parallel is False
     if is_thinking or not facts.has_forced_tools:
-        return WrittenTools(tools=tools, choice=ChoiceOut("auto"), line=line)
+        return WrittenTools(tools=tools, choice=ChoiceOut("auto", None, is_single), line=line)
     if choice is not None and choice.mode == "tool":
         return WrittenTools(tools=tools, choice=_write_choice(choice, names))
     if len(tools) == 1 or (choice is not None and choice.mode == "none"):
         return WrittenTools(tools=tools, choice=ChoiceOut("tool", json_tool.name))
-    return WrittenTools(tools=tools, choice=ChoiceOut("any"))
+    return WrittenTools(tools=tools, choice=ChoiceOut("any", None, is_single))

@@ -1,12 +1,14 @@
 """System prompt and turns of a call, as Anthropic demands them.
 
 Turns alternate; all results of one turn's tool calls stand in the user turn behind it, first and in the order of
-the calls; system messages are hoisted; empty text and unsigned thinking are left out. Everything is decided from
-front to back, so the written prefix of a conversation stays the same when the conversation grows.
+the calls; system messages are hoisted, unless they may stay; empty text and unsigned thinking are left out.
+Everything is decided from front to back, so the written prefix of a conversation stays the same when it grows.
 Source: Anthropic integration specification, sections 1.2 to 1.4; addendum of November 2026, section 3.2.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import msgspec
 from msgspec import Raw
@@ -27,6 +29,7 @@ from lockgate.core.chat import (
 from lockgate.core.json_text import NULL, list_items, object_keys, text_of, write_json
 from lockgate.core.notes import Notes
 from lockgate.core.tool_names import ToolNames, clean
+from lockgate.dialects import TargetInfo
 from lockgate.dialects.anthropic_messages.blocks import with_further_keys, write_block, write_document
 from lockgate.dialects.anthropic_messages.identifiers import ToolIds
 from lockgate.dialects.anthropic_messages.wire import TurnOut
@@ -40,16 +43,24 @@ _FOREIGN_TYPES = frozenset({"input_audio", "audio", "video_url", "image_url", "f
 _THINKING_TYPES = frozenset({"thinking", "redacted_thinking"})
 _TOOLSET = "toolset_name"
 _ORPHAN = 1 << 30
+_RESULT = "messages.content.tool_result"
+_NO_RESULT = "(no result)"
 
 
-def write_turns(call: Call, names: ToolNames, notes: Notes) -> tuple[list[TextOut], list[TurnOut]]:
+def write_turns(call: Call, names: ToolNames, notes: Notes, target: TargetInfo) -> tuple[list[TextOut], list[TurnOut]]:
     """Return system prompt and turns. Raises Unsupported for content that Claude cannot take."""
-    writer = _TurnWriter(names, notes)
+    wishes = target.wishes
+    keeps_system = wishes.keeps_system_turns and target.facts.has_system_turns
+    writer = _TurnWriter(names, notes, repairs=wishes.repairs_tool_history)
     if call.system:
         writer.add_system(call.system, "system")
     for at, message in enumerate(call.messages):
         if message.role == "system":
-            writer.add_system(message.content, f"messages[{at}].content")
+            path = f"messages[{at}].content"
+            if keeps_system and writer.may_take_system:
+                writer.add_system_turn(message.content, path)
+                continue
+            writer.add_system(message.content, path)
             notes.adjust("messages.system", "moved into the system prompt")
         else:
             writer.add(message, at)
@@ -64,7 +75,8 @@ def is_signed(block: ThinkingBlock) -> bool:
 class _TurnWriter:
     """Appends messages to turns; a turn is opened by the first block that stays in it."""
 
-    def __init__(self, names: ToolNames, notes: Notes) -> None:
+    def __init__(self, names: ToolNames, notes: Notes, *, repairs: bool = False) -> None:
+        self._repairs = repairs
         self._names = names
         self._notes = notes
         self._ids = ToolIds()
@@ -76,17 +88,29 @@ class _TurnWriter:
         """Documents of an assistant's turn, on their way to the next user turn."""
         self._toolsets: dict[str, Raw] = {}
         """The toolset of a call by its id: the result must name it as well."""
+        self._answered: set[str] = set()
+        """The ids of calls that have a result."""
 
     def add_system(self, blocks: tuple[Block, ...], path: str) -> None:
         """Take a system message, wherever it stands."""
-        for at, block in enumerate(blocks):
-            if not isinstance(block, TextBlock):
-                where = f"{path}[{at}]"
-                raise Unsupported(f"{where}: a system prompt for this target holds text only", path=where)
+        for block in _texts(blocks, path):
             if block.text and not block.text.isspace():
                 self._system.append(TextOut(block.text, None, block.cache))
             elif block.cache is not None:
                 _mark(self._system, block.cache)
+
+    @property
+    def may_take_system(self) -> bool:
+        """Whether a system message may stand here: behind a user's turn, or behind another such message."""
+        return self._role in ("user", "system")
+
+    def add_system_turn(self, blocks: tuple[Block, ...], path: str) -> None:
+        """Take a system message as a turn of its own; several in a row are one."""
+        for block in _texts(blocks, path):
+            if block.text and not block.text.isspace():
+                self._open("system").append(TextOut(block.text, None, block.cache))
+            else:
+                self._move_mark("system", block.cache)
 
     def add(self, message: Message, at: int) -> None:
         """Take a message of a user or of the assistant."""
@@ -99,7 +123,8 @@ class _TurnWriter:
                 if not text or text.isspace():
                     self._move_mark(role, block.cache)
                     continue
-                out = TextOut(text, self._citations(block, role), block.cache)
+                citations = None if block.citations is None else self._citations(block, role)
+                out = TextOut(text, citations, block.cache)
             else:
                 written = self._write(block, role, at, number)
                 if written is None:
@@ -114,6 +139,8 @@ class _TurnWriter:
     def finish(self) -> tuple[list[TextOut], list[TurnOut]]:
         """Return what was collected."""
         turns = self._turns
+        if self._repairs:
+            self._put_missing_results()
         for turn, results in self._results.items():
             turns[turn].content[:0] = [out for _, out in sorted(results, key=lambda result: result[0])]
         if self._documents:
@@ -168,6 +195,9 @@ class _TurnWriter:
     def _place_result(self, block: ToolResultBlock, path: str) -> None:
         """Put a result into the user turn behind its call."""
         call = self._ids.answered(block.tool_use_id)
+        if call is None and self._repairs:
+            self._notes.adjust(_RESULT, f"{clean(block.tool_use_id)} left out, there is no such call")
+            return
         if call is None:
             self._open("user")
             turn, order, call_id = len(self._turns) - 1, _ORPHAN, clean(block.tool_use_id)
@@ -176,11 +206,25 @@ class _TurnWriter:
             if turn == len(self._turns):
                 self._open("user")
         content, cache = self._result_content(block, path)
-        raw = block.raw
+        out = ToolResultOut(call_id, content, block.is_error, cache)
+        self._put_result(turn, order, out, block.raw)
+
+    def _put_result(self, turn: int, order: int, out: ToolResultOut, raw: Raw | None) -> None:
+        call_id = out.tool_use_id
         if raw is None and call_id in self._toolsets:
             raw = Raw(write_json({_TOOLSET: self._toolsets[call_id]}))
-        out = ToolResultOut(call_id, content, block.is_error, cache)
+        self._answered.add(call_id)
         self._results.setdefault(turn, []).append((order, _further(out, raw)))
+
+    def _put_missing_results(self) -> None:
+        """Put an error behind each call that nobody answered: Anthropic refuses a call without a result."""
+        for call in self._ids.placed:
+            if call.id in self._answered:
+                continue
+            if call.turn + 1 == len(self._turns):
+                self._open("user")
+            self._put_result(call.turn + 1, call.order, ToolResultOut(call.id, _NO_RESULT, True), None)
+            self._notes.adjust(_RESULT, f"{call.id} had none, an error put in")
 
     def _result_content(self, block: ToolResultBlock, path: str) -> tuple[str | list[object] | None, Raw | None]:
         content, cache = block.content, block.cache
@@ -216,6 +260,15 @@ class _TurnWriter:
             marked = [out]
             _mark(marked, cache)
             results[-1] = (order, marked[0])
+
+
+def _texts(blocks: tuple[Block, ...], path: str) -> Iterator[TextBlock]:
+    """Yield the blocks of a system message. Raises Unsupported for what is no text."""
+    for at, block in enumerate(blocks):
+        if not isinstance(block, TextBlock):
+            where = f"{path}[{at}]"
+            raise Unsupported(f"{where}: a system prompt for this target holds text only", path=where)
+        yield block
 
 
 def _further(out: object, raw: Raw | None) -> object:

@@ -7,33 +7,22 @@ Source: Anthropic Python SDK 2.12.0, types of Messages, read 2026-11-22.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec import Raw, Struct
 
-from lockgate.core.blocks import BlockIn, TextOut
+from lockgate.core.blocks import TextOut
 from lockgate.core.json_text import ABSENT
 from lockgate.core.native import NATIVE_FIELDS
 
 MESSAGES_FIELDS = NATIVE_FIELDS | {"metadata", "output_config", "service_tier"}
 """Top-level fields that are carried by name."""
 
-# ---- read, both ways
-
-
-class TypedBlockIn(BlockIn, kw_only=True):
-    """A block with its type."""
-
-    type: str
-
-
-class ExactBlockIn(TypedBlockIn, forbid_unknown_fields=True):
-    """A block whose every key is canonical."""
-
-
 # ---- what clients write
 
 
-class MessageIn(Struct):
+class MessageIn(Struct, gc=False):
     """One message. The last two keys stand on system messages only."""
 
     role: str
@@ -42,11 +31,11 @@ class MessageIn(Struct):
     clear_at: Raw = ABSENT
 
 
-class CallIn(Struct):
+class CallIn(Struct, gc=False):
     """A call."""
 
     model: str
-    messages: list[MessageIn]
+    messages: Sequence[MessageIn]
     max_tokens: int | None = None
     system: str | list[Raw] | None = None
     temperature: float | None = None
@@ -79,11 +68,17 @@ class CallIn(Struct):
     anthropic_version: str | None = None
 
 
-class ExactCallIn(CallIn, forbid_unknown_fields=True):
-    """A call whose every field we know."""
+class ExactMessageIn(MessageIn, forbid_unknown_fields=True, gc=False):
+    """A message whose every key we know."""
 
 
-class ToolIn(Struct):
+class ExactCallIn(CallIn, forbid_unknown_fields=True, gc=False):
+    """A call whose every field, and every key of its messages, we know."""
+
+    messages: Sequence[ExactMessageIn]
+
+
+class ToolIn(Struct, gc=False):
     """A tool that the client runs."""
 
     name: str | None = None
@@ -94,7 +89,7 @@ class ToolIn(Struct):
     cache_control: Raw = ABSENT
 
 
-class ChoiceIn(Struct):
+class ChoiceIn(Struct, gc=False):
     """``tool_choice``."""
 
     type: str
@@ -102,22 +97,20 @@ class ChoiceIn(Struct):
     disable_parallel_tool_use: bool | None = None
 
 
-class FormatIn(Struct):
+class FormatIn(Struct, gc=False):
     """``output_config.format``."""
 
     type: str
     schema: Raw = ABSENT
 
 
-class ThinkingIn(Struct):
+class ThinkingIn(Struct, gc=False):
     """``thinking``."""
 
     type: str
     budget_tokens: int | None = None
 
 
-block_decoder = msgspec.json.Decoder(TypedBlockIn)
-exact_block_decoder = msgspec.json.Decoder(ExactBlockIn)
 call_decoder = msgspec.json.Decoder(CallIn)
 exact_call_decoder = msgspec.json.Decoder(ExactCallIn)
 tool_decoder = msgspec.json.Decoder(ToolIn)
@@ -128,20 +121,20 @@ thinking_decoder = msgspec.json.Decoder(ThinkingIn)
 # ---- what providers write
 
 
-class CacheCreationIn(Struct):
+class CacheCreationIn(Struct, gc=False):
     """``usage.cache_creation``."""
 
     ephemeral_5m_input_tokens: int | None = None
     ephemeral_1h_input_tokens: int | None = None
 
 
-class OutputDetailsIn(Struct):
+class OutputDetailsIn(Struct, gc=False):
     """``usage.output_tokens_details``."""
 
     thinking_tokens: int | None = None
 
 
-class UsageIn(Struct):
+class UsageIn(Struct, gc=False):
     """``usage``."""
 
     input_tokens: int | None = None
@@ -157,7 +150,7 @@ class ExactUsageIn(UsageIn, forbid_unknown_fields=True):
     """Usage whose every key is canonical."""
 
 
-class ReplyIn(Struct):
+class ReplyIn(Struct, gc=False):
     """A whole message."""
 
     content: list[Raw]
@@ -174,7 +167,7 @@ class ExactReplyIn(ReplyIn, forbid_unknown_fields=True):
     """A message whose every key is canonical."""
 
 
-class DeltaIn(Struct):
+class DeltaIn(Struct, gc=False):
     """``delta`` of both delta events."""
 
     type: str | None = None
@@ -187,7 +180,7 @@ class DeltaIn(Struct):
     stop_sequence: str | None = None
 
 
-class EventIn(Struct):
+class EventIn(Struct, gc=False):
     """Any event of a stream; which keys count depends on ``type``."""
 
     type: str | None = None
@@ -199,13 +192,13 @@ class EventIn(Struct):
     error: Raw = ABSENT
 
 
-class RawDeltaIn(Struct):
+class RawDeltaIn(Struct, gc=False):
     """An event seen again, for the bytes of its delta."""
 
     delta: Raw = ABSENT
 
 
-class SummaryIn(Struct):
+class SummaryIn(Struct, gc=False):
     """What a listener wants to know of a message, whole or starting."""
 
     id: str | None = None
@@ -227,7 +220,7 @@ summary_decoder = msgspec.json.Decoder(SummaryIn)
 # ---- what we write
 
 
-class TurnOut(Struct):
+class TurnOut(Struct, gc=False):
     """One message of a call."""
 
     role: str
@@ -258,7 +251,7 @@ class MetadataOut(Struct, gc=False):
     user_id: str
 
 
-class CallOut(Struct, omit_defaults=True, kw_only=True):
+class CallOut(Struct, omit_defaults=True, kw_only=True, gc=False):
     """A call. Fields that are carried by name are added behind it."""
 
     model: str

@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from lockgate.core.body import Peek
 from lockgate.core.chat import Call, Reply
 from lockgate.core.models import ModelEntry
+from lockgate.core.seals import IsForeign
 from lockgate.dialects import (
+    Added,
     BatchReader,
     BatchWriter,
     FileReader,
     FileWriter,
     ReplyRules,
+    StreamJoiner,
     Summary,
     TargetInfo,
     View,
@@ -22,6 +25,7 @@ from lockgate.dialects.openai_chat import batches, errors, files, forward, model
 from lockgate.dialects.openai_chat.meter import ChatStreamMeter
 from lockgate.dialects.openai_chat.read_call import read_call
 from lockgate.dialects.openai_chat.read_reply import read_reply, read_summary
+from lockgate.dialects.openai_chat.stream_joiner import ChatStreamJoiner
 from lockgate.dialects.openai_chat.stream_reader import ChatStreamReader
 from lockgate.dialects.openai_chat.stream_writer import ChatStreamWriter
 from lockgate.dialects.openai_chat.write_call import write_call
@@ -74,7 +78,15 @@ class OpenAIChat:
     def write_model(self, entry: ModelEntry) -> bytes:
         return models.write_model(entry)
 
-    def forward(self, body: bytes, seen: Peek, model: str | None, client: Mapping[bytes, bytes]) -> Written:
+    def forward(
+        self,
+        body: bytes,
+        seen: Peek,
+        model: str | None,
+        client: Mapping[bytes, bytes],
+        added: Added | None = None,
+        is_foreign: IsForeign | None = None,
+    ) -> Written:
         return forward.forward(body, seen, model, client)
 
     def client_headers(self, client: Mapping[bytes, bytes]) -> tuple[tuple[bytes, bytes], ...]:
@@ -83,8 +95,11 @@ class OpenAIChat:
     def read_summary(self, body: bytes) -> Summary:
         return read_summary(body)
 
-    def stream_meter(self) -> ChatStreamMeter:
-        return ChatStreamMeter()
+    def stream_meter(self, *, hides_usage: bool = False) -> ChatStreamMeter:
+        return ChatStreamMeter(hides_usage=hides_usage)
+
+    def stream_joiner(self) -> StreamJoiner | None:
+        return ChatStreamJoiner()
 
 
 DIALECT = OpenAIChat()

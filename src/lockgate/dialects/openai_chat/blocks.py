@@ -11,9 +11,9 @@ from __future__ import annotations
 from msgspec import Raw
 
 from lockgate.core import blocks
-from lockgate.core.blocks import SourceIn, ToolResultOut, block_decoder, read_wire, type_decoder
+from lockgate.core.blocks import KEYS, SOURCE_KEYS, ToolResultOut, block_decoder, read_wire, type_decoder
 from lockgate.core.chat import Block, OpaqueBlock, ToolResultBlock
-from lockgate.core.json_text import decode_input, object_keys, write_json
+from lockgate.core.json_text import decode_input, object_keys, text_of, write_json
 
 OPAQUE_TYPES = frozenset(
     {
@@ -40,18 +40,9 @@ OPAQUE_TYPES = frozenset(
 )
 """Types that a user's content may hold and that are carried whole."""
 
-_CANONICAL_KEYS = {
-    "text": frozenset({"type", "text", "citations", "cache_control"}),
-    "image": frozenset({"type", "source", "cache_control"}),
-    "document": frozenset({"type", "source", "title", "context", "citations", "cache_control"}),
-    "thinking": frozenset({"type", "thinking", "signature"}),
-    "redacted_thinking": frozenset({"type", "data"}),
-    "tool_use": frozenset({"type", "id", "name", "input", "cache_control"}),
-    "tool_result": frozenset({"type", "tool_use_id", "content", "is_error", "cache_control"}),
-}
-_SOURCE_KEYS = frozenset(SourceIn.__struct_fields__)
+_TYPE = frozenset({"type"})
 
-NATIVE_TYPES = frozenset(_CANONICAL_KEYS) - {"text"}
+NATIVE_TYPES = frozenset(KEYS) - {"text"}
 """Types other than text that have a canonical block of their own."""
 
 
@@ -70,9 +61,10 @@ def _read_inner(raw: Raw) -> Block:
 
 def _says_more(kind: str, keys: dict[str, Raw]) -> bool:
     """Tell whether a block has keys that its canonical form has no place for."""
-    if not keys.keys() <= _CANONICAL_KEYS[kind]:
+    if not keys.keys() - _TYPE <= KEYS[kind]:
         return True
-    return "source" in keys and not object_keys(keys["source"]).keys() <= _SOURCE_KEYS
+    source = object_keys(keys["source"]) if "source" in keys else {}
+    return not source.keys() - _TYPE <= SOURCE_KEYS.get(text_of(source.get("type")) or "", _TYPE)
 
 
 def write_block(block: Block) -> Raw:

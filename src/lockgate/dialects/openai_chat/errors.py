@@ -15,7 +15,7 @@ from lockgate.core.chunk import StreamError
 from lockgate.core.error_text import CONTEXT_OVERFLOW, KINDS, OVERFLOW_WORDS, kind_of_status, visible_text
 from lockgate.core.json_text import decode, list_items, object_keys, text_of, write_json
 from lockgate.dialects.openai_chat.wire import ErrorOut, OurErrorBody, ProviderErrorBody
-from lockgate.errors import GatewayError, Rejected
+from lockgate.errors import GatewayError, InvalidConfig, LimitReached, Rejected
 
 _KIND_BY_CODE = {
     "context_length_exceeded": "invalid_request_error",
@@ -48,6 +48,9 @@ def write_error(error: GatewayError, *, request_id: str, provider: str | None) -
     if isinstance(error, Rejected):
         return write_json(ProviderErrorBody(error=_error_out(error, provider), provider=provider or UNSET))
     wire = _error_out(error, None)
+    if isinstance(error, InvalidConfig):
+        faults = tuple(str(fault) for fault in error.faults)
+        return write_json(OurErrorBody(message="Invalid config passed", error=wire, errors=faults))
     return write_json(OurErrorBody(message=wire.message, error=wire))
 
 
@@ -69,6 +72,7 @@ def _error_out(error: GatewayError, provider: str | None) -> ErrorOut:
         type=error.kind,
         param=param or error.path,
         code=error.wire_code,
+        limit=error.limit if isinstance(error, LimitReached) and error.limit else UNSET,
     )
 
 

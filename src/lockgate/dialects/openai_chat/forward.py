@@ -1,13 +1,22 @@
-"""The byte path of chat completions: the client's bytes with the model spliced."""
+"""The byte path of chat completions: the client's bytes with the model spliced, and usage asked for in streams.
+
+A stream tells what it used only when it is asked to, and without that nobody would pay for it.
+Source: OpenAI API reference, "Create chat completion", ``stream_options``; control-plane specification, section 3.4.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec import structs
+
 from lockgate.core.body import Peek, model_name, splice_model
 from lockgate.core.chat import Call
+from lockgate.core.json_edit import read_members
+from lockgate.core.native import ID_HEADERS
 from lockgate.dialects import Written
 
+_ASKED = b'{"include_usage":true}'
 _PASSED = (b"openai-organization", b"openai-project", b"openai-beta")
 
 
@@ -15,7 +24,32 @@ def forward(body: bytes, seen: Peek, model: str | None, client: Mapping[bytes, b
     """Prepare a chat body for a provider that speaks chat completions."""
     if model is not None and model_name(seen) != model:
         body = splice_model(body, seen, model)
-    return Written(body=body, headers=client_headers(client))
+    options = seen.stream_options
+    hides_usage = seen.is_stream and not (options is not None and options.include_usage)
+    if hides_usage:
+        body = _ask_usage(body, seen)
+    return Written(body=body, headers=client_headers(client), dropped=_foreign_ids(client), hides_usage=hides_usage)
+
+
+def _ask_usage(body: bytes, seen: Peek) -> bytes:
+    """Set ``stream_options.include_usage``; every other byte stays."""
+    if seen.stream_options is None and b'"stream_options"' not in body:
+        # at the end: of two members with one name, the last one counts
+        return _append(body, len(body), b'"stream_options":' + _ASKED)
+    found = [member for member in read_members(body) if member.key == "stream_options"][-1]
+    if body[found.value : found.value + 1] != b"{":  # null
+        return body[: found.value] + _ASKED + body[found.end :]
+    inner = [member for member in read_members(body, found.value) if member.key == "include_usage"]
+    if not inner:
+        return _append(body, found.end, b'"include_usage":true')
+    return body[: inner[-1].value] + b"true" + body[inner[-1].end :]
+
+
+def _append(body: bytes, end: int, member: bytes) -> bytes:
+    """Put a member behind those of the object that ends at ``end``."""
+    at = body.rindex(b"}", 0, end)
+    comma = b"" if body[:at].rstrip().endswith(b"{") else b","
+    return b"".join((body[:at], comma, member, body[at:]))
 
 
 def client_headers(client: Mapping[bytes, bytes]) -> tuple[tuple[bytes, bytes], ...]:
@@ -25,5 +59,10 @@ def client_headers(client: Mapping[bytes, bytes]) -> tuple[tuple[bytes, bytes], 
 
 
 def with_headers(call: Call, client: Mapping[bytes, bytes]) -> Call:
-    """Return the call as it is: no header of a client changes what a chat body says."""
-    return call
+    """Return the call with the names of the headers that only Anthropic would obey; no other changes what it says."""
+    foreign = _foreign_ids(client)
+    return structs.replace(call, unknown=(*call.unknown, *foreign)) if foreign else call
+
+
+def _foreign_ids(client: Mapping[bytes, bytes]) -> tuple[str, ...]:
+    return tuple(name for name, header in ID_HEADERS.items() if header in client)

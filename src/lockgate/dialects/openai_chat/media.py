@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
@@ -17,6 +19,10 @@ from lockgate.errors import InvalidRequest
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _WHITESPACE = b" \t\r\n\f\v"
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
+_PLAIN: Final = re.compile(
+    r"data:(?:(?:application|audio|font|image|message|model|multipart|text|video)/[\w.+-]+|(?=;base64,))[^,\s]{0,200},",
+    re.IGNORECASE,
+)
 _SAME_TYPE = {"image/jpg": "image/jpeg", "application/x-pdf": "application/pdf"}
 
 
@@ -31,6 +37,14 @@ class DataUri(Struct, frozen=True, kw_only=True):
 def is_data_uri(text: str) -> bool:
     """Tell whether a text is a ``data:`` URI, in whatever case."""
     return text[:5].lower() == "data:"
+
+
+def is_plain_data_uri(text: str) -> bool:
+    """Tell whether a text that may as well be prose is a ``data:`` URI beyond doubt.
+
+    It is one with a media type, or one in base64: notes and tables begin with ``data:`` as well.
+    """
+    return _PLAIN.match(text) is not None
 
 
 def is_web_url(text: str) -> bool:

@@ -6,25 +6,47 @@ merged nor reordered here: that is for the writer of a dialect that demands it. 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Raw
 
 from lockgate.core.assemble import read_input
-from lockgate.core.chat import Block, Message, TextBlock, ToolResultBlock, ToolUseBlock
-from lockgate.core.json_text import ABSENT, REQUIRED, below, write_json
+from lockgate.core.chat import (
+    Block,
+    Message,
+    RedactedThinkingBlock,
+    TextBlock,
+    ThinkingBlock,
+    ToolResultBlock,
+    ToolUseBlock,
+)
+from lockgate.core.json_text import ABSENT, REQUIRED, below, given, write_json
 from lockgate.dialects.openai_chat.history import merge_history
 from lockgate.dialects.openai_chat.markers import mark_last, unmark_last
 from lockgate.dialects.openai_chat.parts import Reading, read_parts, read_text_parts
 from lockgate.dialects.openai_chat.wire import FunctionCall, MessageIn, ToolCall
 from lockgate.errors import InvalidRequest
 
+_NAMED_ROLES = ("tool", "function")
+"""Roles whose ``name`` is the function's; it is known from the call."""
+_NOTHING = (None, Raw(b'""'))
 
-def read_messages(wires: list[MessageIn], reading: Reading) -> tuple[tuple[Block, ...], tuple[Message, ...]]:
+
+def read_messages(wires: Sequence[MessageIn], reading: Reading) -> tuple[tuple[Block, ...], tuple[Message, ...]]:
     """Return the system prompt and the turns. Raises InvalidRequest with the path from ``messages`` on."""
     system: list[Block] = []
     messages: list[Message] = []
     calls = _OpenCalls()
     for at, wire in enumerate(wires):
         role = wire.role
+        text = _plain_text(wire)
+        if text is not None:
+            messages.append(Message(role=role, content=(TextBlock(text=text),)))  # type: ignore[arg-type]  # user or assistant
+            if role == "assistant":
+                calls.open([])
+            continue
+        if wire.name is not None and role not in _NAMED_ROLES:
+            reading.lost["messages.name"] = None
         try:
             if role == "user":
                 messages.append(Message(role="user", content=tuple(_content(wire, reading))))
@@ -45,6 +67,23 @@ def read_messages(wires: list[MessageIn], reading: Reading) -> tuple[tuple[Block
     return tuple(system), tuple(messages)
 
 
+def _plain_text(wire: MessageIn) -> str | None:
+    """Return the text of a message of a user or an assistant that is nothing but text, as nearly all of them are."""
+    # Asked once per message and in this order because long conversations consist of these.
+    if (
+        type(wire.content) is str
+        and (wire.role == "user" or wire.role == "assistant")
+        and wire.tool_calls is None
+        and wire.content_blocks is None
+        and wire.thinking_blocks is None
+        and wire.function_call is None
+        and wire.name is wire.refusal is None
+        and wire.cache_control is wire.reasoning_content is wire.reasoning is ABSENT
+    ):
+        return wire.content or None
+    return None
+
+
 class _OpenCalls:
     """Which calls wait for a result: some clients leave out the ids, and functions never had one."""
 
@@ -54,7 +93,7 @@ class _OpenCalls:
         self._made = 0
 
     def open(self, calls: list[ToolUseBlock]) -> None:
-        self._ids = [call.id for call in calls]
+        self._ids = [call.id for call in calls] if calls else []
 
     def close(self, call_id: str | None) -> str:
         """Return the id that a tool message answers; without one, it answers the first call still open."""
@@ -131,8 +170,21 @@ def _assistant(wire: MessageIn, reading: Reading, open_calls: _OpenCalls) -> lis
         blocks = [TextBlock(text=text), *calls] if text else [*calls]
         if wire.thinking_blocks:
             blocks = [*merge_history([], [], reading, key="content", thinking=wire.thinking_blocks), *blocks]
+    if wire.refusal and (wire.content or wire.content_blocks):
+        reading.lost["messages.refusal"] = None
+    if wire.reasoning_content is not ABSENT or wire.reasoning is not ABSENT:
+        _name_lost_reasoning(wire, blocks, reading)
     open_calls.open([block for block in blocks if isinstance(block, ToolUseBlock)])
     return _marked(blocks, wire, reading)
+
+
+def _name_lost_reasoning(wire: MessageIn, blocks: list[Block], reading: Reading) -> None:
+    """Name reasoning text: no provider takes it without a signature. Beside signed blocks it is a second copy."""
+    if any(isinstance(block, ThinkingBlock | RedactedThinkingBlock) for block in blocks):
+        return
+    for name in ("reasoning_content", "reasoning"):
+        if given(getattr(wire, name)) not in _NOTHING:
+            reading.lost[f"messages.{name}"] = None
 
 
 def _calls(wire: MessageIn, reading: Reading, open_calls: _OpenCalls) -> list[ToolUseBlock]:
@@ -156,10 +208,11 @@ def _call(call: ToolCall, reading: Reading, open_calls: _OpenCalls) -> ToolUseBl
     call_id = call.id or open_calls.make_id()
     arguments = read_input(call.function.arguments or "")
     cache = reading.markers.take(call.cache_control) if call.cache_control is not ABSENT else None
+    further = {"toolset_name": call.toolset_name, "caller": given(call.caller), "cache_control": cache}
     raw = None
-    if call.toolset_name is not None:
-        keys = {"type": "tool_use", "id": call_id, "name": name, "input": arguments, "toolset_name": call.toolset_name}
-        raw = Raw(write_json(keys if cache is None else {**keys, "cache_control": cache}))
+    if call.toolset_name is not None or further["caller"] is not None:
+        keys = {"type": "tool_use", "id": call_id, "name": name, "input": arguments}
+        raw = Raw(write_json(keys | {key: value for key, value in further.items() if value is not None}))
     return ToolUseBlock(id=call_id, name=name, input=arguments, cache=cache, raw=raw)
 
 

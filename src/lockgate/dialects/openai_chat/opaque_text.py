@@ -1,4 +1,4 @@
-"""What Anthropic's opaque blocks say in words, for providers that know no such blocks.
+"""What Anthropic's blocks say in words, and what no words say, for providers that know no such blocks.
 
 Source: Anthropic Python SDK 2.12.0, types of content blocks, read 2026-11-22.
 """
@@ -7,8 +7,18 @@ from __future__ import annotations
 
 from msgspec import Raw
 
-from lockgate.core.chat import OpaqueBlock
-from lockgate.core.json_text import list_items, object_keys, text_of
+from lockgate.core.chat import Block, OpaqueBlock, ToolResultBlock
+from lockgate.core.json_text import ABSENT, given, list_items, object_keys, text_of
+
+_TRUE = Raw(b"true")
+_CACHE = b'"cache_control"'
+
+
+def cites(citations: Raw | None) -> bool:
+    """Tell whether ``citations`` asks for some (a document's switch) or holds some (a text's list)."""
+    if citations is None:
+        return False
+    return bool(list_items(citations)) or object_keys(citations).get("enabled") == _TRUE
 
 
 def text_of_block(block: OpaqueBlock) -> str | None:
@@ -28,6 +38,39 @@ def text_of_block(block: OpaqueBlock) -> str | None:
             return _texts(keys.get("content")) or None
         case _:
             return None
+
+
+def others_than_text(block: OpaqueBlock) -> list[str]:
+    """Return the types of the blocks inside a block that are no text."""
+    kinds = [text_of(entry.get("type")) or "unknown" for entry in _entries(block)]
+    return [kind for kind in kinds if kind != "text"]
+
+
+def is_cited(block: OpaqueBlock) -> bool:
+    """Tell whether a block, or a text inside it, asks for citations or holds some."""
+    return cites(object_keys(block.raw).get("citations")) or any(
+        cites(entry.get("citations")) for entry in _entries(block)
+    )
+
+
+def is_marked(block: Block) -> bool:
+    """Tell whether a block, or one inside it, has a cache mark."""
+    if isinstance(block, OpaqueBlock):
+        if _CACHE not in bytes(block.raw):
+            return False
+        marks = (object_keys(block.raw), *_entries(block))
+        return any(given(keys.get("cache_control", ABSENT)) is not None for keys in marks)
+    if isinstance(block, ToolResultBlock) and isinstance(block.content, tuple):
+        return block.cache is not None or any(map(is_marked, block.content))
+    return getattr(block, "cache", None) is not None
+
+
+def _entries(block: OpaqueBlock) -> list[dict[str, Raw]]:
+    """Return the keys of each block inside a block."""
+    keys = object_keys(block.raw)
+    if block.type == "document":
+        keys = object_keys(keys["source"]) if "source" in keys else {}
+    return [object_keys(entry) for entry in list_items(keys.get("content"))]
 
 
 def source_line(block: OpaqueBlock) -> str | None:

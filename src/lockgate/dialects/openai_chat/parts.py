@@ -7,6 +7,7 @@ Nothing is dropped silently: what no model behind this dialect can take is refus
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
@@ -24,13 +25,18 @@ from lockgate.core.chat import (
     TextSource,
     UrlSource,
 )
-from lockgate.core.json_text import ABSENT, below, decode_input, given, write_json
+from lockgate.core.json_text import ABSENT, below, decode, decode_input, given, write_json
 from lockgate.dialects.openai_chat import media
 from lockgate.dialects.openai_chat.blocks import NATIVE_TYPES, OPAQUE_TYPES, read_block
 from lockgate.dialects.openai_chat.markers import Markers
 from lockgate.errors import InvalidRequest
 
+_E = TypeVar("_E")
+_P = TypeVar("_P")
+
 PDF = "application/pdf"
+_NO_DETAIL = (None, "", "auto")
+"""Values of ``detail`` that leave the choice to the provider."""
 
 
 class Reading:
@@ -38,13 +44,18 @@ class Reading:
 
     def __init__(self, *, has_code_execution: bool = False, skip_breakpoints: int = 0) -> None:
         self.markers = Markers(skip_breakpoints)
+        self.lost: dict[str, None] = {}
+        """Names of what the canonical form has no place for, each once."""
+        self.has_leftovers = False
+        """A part has keys that nobody knows."""
         self.has_code_execution = has_code_execution
         """Files of any kind may then be put into the code's container."""
 
 
-class TextPart(Struct):
+class TextPart(Struct, gc=False):
     """``{"type":"text"}`` and ``{"type":"refusal"}``."""
 
+    type: str = ""
     text: str = ""
     refusal: str = ""
     citations: Raw = ABSENT
@@ -52,23 +63,25 @@ class TextPart(Struct):
     prompt_cache_breakpoint: Raw = ABSENT
 
 
-class ImageUrl(Struct):
-    """``image_url`` of an image part; ``detail`` means nothing to Claude."""
+class ImageUrl(Struct, gc=False):
+    """``image_url`` of an image part."""
 
     url: str
     mime_type: str | None = None
+    detail: str | None = None
 
 
-class ImagePart(Struct):
+class ImagePart(Struct, gc=False):
     """``{"type":"image_url"}``; the URL may stand there bare."""
 
     image_url: ImageUrl | str
+    type: str = ""
     mime_type: str | None = None
     cache_control: Raw = ABSENT
     prompt_cache_breakpoint: Raw = ABSENT
 
 
-class FileIn(Struct):
+class FileIn(Struct, gc=False):
     """``file`` of a file part: one of the first three says where the bytes are."""
 
     file_id: str | None = None
@@ -83,10 +96,11 @@ class FileIn(Struct):
     cache_control: Raw = ABSENT
 
 
-class FilePart(Struct):
+class FilePart(Struct, gc=False):
     """``{"type":"file"}``; what belongs into ``file`` may also stand beside it."""
 
     file: FileIn
+    type: str = ""
     mime_type: str | None = None
     filename: str | None = None
     title: str | None = None
@@ -96,9 +110,33 @@ class FilePart(Struct):
     prompt_cache_breakpoint: Raw = ABSENT
 
 
-_read_text = msgspec.json.Decoder(TextPart)
-_read_image = msgspec.json.Decoder(ImagePart)
-_read_file = msgspec.json.Decoder(FilePart)
+class ExactTextPart(TextPart, forbid_unknown_fields=True, gc=False):
+    """A TextPart and nothing else."""
+
+
+class ExactImageUrl(ImageUrl, forbid_unknown_fields=True, gc=False):
+    """An ImageUrl and nothing else."""
+
+
+class ExactImagePart(ImagePart, forbid_unknown_fields=True, gc=False):
+    """An ImagePart and nothing else."""
+
+    image_url: ExactImageUrl | str
+
+
+class ExactFileIn(FileIn, forbid_unknown_fields=True, gc=False):
+    """A FileIn and nothing else."""
+
+
+class ExactFilePart(FilePart, forbid_unknown_fields=True, gc=False):
+    """A FilePart and nothing else."""
+
+    file: ExactFileIn
+
+
+_read_text = (msgspec.json.Decoder(ExactTextPart), msgspec.json.Decoder(TextPart))
+_read_image = (msgspec.json.Decoder(ExactImagePart), msgspec.json.Decoder(ImagePart))
+_read_file = (msgspec.json.Decoder(ExactFilePart), msgspec.json.Decoder(FilePart))
 
 
 def read_parts(raws: list[Raw], reading: Reading, *, key: str = "content") -> list[Block]:
@@ -143,8 +181,18 @@ def _read_part(raw: Raw, reading: Reading) -> Block | None:
     raise InvalidRequest("this content type is not known", path="type")
 
 
+def _decode(decoders: tuple[msgspec.json.Decoder[_E], msgspec.json.Decoder[_P]], raw: Raw, reading: Reading) -> _E | _P:
+    """Decode by the exact shape; what has more than that is noted, and decoded by the open one."""
+    exact, lax = decoders
+    try:
+        return decode(exact, raw)
+    except (ValueError, RecursionError):
+        reading.has_leftovers = True
+        return decode_input(lax, raw)
+
+
 def _text(raw: Raw, reading: Reading) -> TextBlock | None:
-    part = decode_input(_read_text, raw)
+    part = _decode(_read_text, raw, reading)
     cache = reading.markers.take_part(part.cache_control, part.prompt_cache_breakpoint)
     text = part.text or part.refusal
     if not text and cache is None:
@@ -153,9 +201,11 @@ def _text(raw: Raw, reading: Reading) -> TextBlock | None:
 
 
 def _image(raw: Raw, reading: Reading) -> Block:
-    part = decode_input(_read_image, raw)
+    part = _decode(_read_image, raw, reading)
     image = part.image_url
     url, mime_type = (image, None) if isinstance(image, str) else (image.url, image.mime_type)
+    if not isinstance(image, str) and image.detail not in _NO_DETAIL:
+        reading.lost["messages.content.image_url.detail"] = None
     cache = reading.markers.take_part(part.cache_control, part.prompt_cache_breakpoint)
     try:
         return _image_block(url, media.same_type(mime_type or part.mime_type or ""), cache)
@@ -180,7 +230,7 @@ def _image_block(url: str, mime_type: str, cache: Raw | None) -> Block:
 
 
 def _file(raw: Raw, reading: Reading) -> Block:
-    part = decode_input(_read_file, raw)
+    part = _decode(_read_file, raw, reading)
     file = part.file
     markers = reading.markers
     cache = markers.take_part(file.cache_control, ABSENT)
@@ -232,11 +282,12 @@ def _file_source(file: FileIn, mime_type: str) -> tuple[Source, str]:
 
 
 def _file_data(data: str, mime_type: str) -> tuple[Source, str]:
-    if media.is_data_uri(data):
+    is_text = mime_type.startswith("text/")
+    if media.is_plain_data_uri(data) if is_text else media.is_data_uri(data):
         uri = media.read_data_uri(data)
         kind = uri.media_type or mime_type or PDF
         return _data_source(kind, uri), kind
-    if mime_type.startswith("text/"):
+    if is_text:
         return TextSource(text=data), mime_type
     kind = mime_type or PDF
     return Base64Source(media_type=kind, data=media.clean_base64(data)), kind

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, structs
 
 from lockgate.core.body import too_deep
 from lockgate.core.chat import Call, NativeTool, OutputFormat, Tool, ToolChoice
@@ -20,6 +20,7 @@ from lockgate.core.json_text import (
     write_json,
 )
 from lockgate.core.native import NATIVE_FIELDS, metadata_decoder, output_config_decoder, read_betas
+from lockgate.dialects.openai_chat.leftovers import leftovers, option_leftovers
 from lockgate.dialects.openai_chat.messages import read_messages
 from lockgate.dialects.openai_chat.parts import Reading
 from lockgate.dialects.openai_chat.tools import read_choice, read_tool_list
@@ -66,11 +67,15 @@ def _read(body: bytes) -> Call:
     except msgspec.DecodeError:
         wire = decode_input(read_lax_call, body)
         native, unknown = _leftovers(wire, body)
+        is_exact = False
+    else:
+        is_exact = True
     reading = Reading()
     call = _build(wire, body, reading, native, unknown)
     if reading.markers.excess:
-        return _build(wire, body, Reading(skip_breakpoints=reading.markers.excess), native, unknown)
-    return call
+        call = _build(wire, body, Reading(skip_breakpoints=reading.markers.excess), native, unknown)
+    lost = option_leftovers(wire) if is_exact and not reading.has_leftovers else leftovers(body)
+    return structs.replace(call, unknown=(*call.unknown, *lost)) if lost else call
 
 
 def _homeless(wire: CallIn) -> list[str]:
@@ -121,7 +126,11 @@ def _build(wire: CallIn, body: bytes, reading: Reading, native: dict[str, Raw], 
     system, messages = read_messages(wire.messages, reading)
     output, effort, native = _output(wire, native)
     user, unknown = _user(wire, unknown)
+    if reading.lost:
+        unknown = [*unknown, *reading.lost]
     options = wire.stream_options
+    if options is not None and options.include_obfuscation:
+        unknown = [*unknown, "stream_options.include_obfuscation"]
     return Call(
         model=wire.model,
         messages=messages,
@@ -168,19 +177,23 @@ def _thinking(raw: Raw) -> Raw | None:
 
 
 def _user(wire: CallIn, unknown: list[str]) -> tuple[str | None, list[str]]:
-    """Return who the end user is, and the names of what says it a second time or says something else."""
+    """Return who the end user is, and the names of what says something else.
+
+    The id in ``metadata`` wins, because its place is Anthropic's own.
+    """
     user = wire.user or wire.safety_identifier
-    if wire.safety_identifier and wire.safety_identifier != user:
-        unknown = [*unknown, "safety_identifier"]
     metadata = given(wire.metadata)
-    if metadata is None:
-        return user, unknown
-    keys = object_keys(metadata)
-    try:
-        user = user or decode_input(metadata_decoder, metadata).user_id
-    except InvalidRequest as error:
-        raise below(error, "metadata") from None
-    return user, [*unknown, "metadata"] if keys.keys() - {"user_id"} else unknown
+    if metadata is not None:
+        try:
+            user = decode_input(metadata_decoder, metadata).user_id or user
+        except InvalidRequest as error:
+            raise below(error, "metadata") from None
+    for name in ("user", "safety_identifier"):
+        if getattr(wire, name) not in (None, "", user):
+            unknown = [*unknown, name]
+    if metadata is not None and object_keys(metadata).keys() - {"user_id"}:
+        unknown = [*unknown, "metadata"]
+    return user, unknown
 
 
 def _output(wire: CallIn, native: dict[str, Raw]) -> tuple[OutputFormat | None, str | None, dict[str, Raw]]:

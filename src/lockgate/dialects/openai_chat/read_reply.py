@@ -7,7 +7,7 @@ from msgspec import Raw
 from lockgate.core.assemble import read_input
 from lockgate.core.chat import Block, Reply, TextBlock, ThinkingBlock, ToolUseBlock, Usage
 from lockgate.core.chunk import StreamError
-from lockgate.core.json_text import decode, decode_upstream, given
+from lockgate.core.json_text import ABSENT, decode, decode_upstream, given
 from lockgate.dialects import ReplyRules, Summary
 from lockgate.dialects.openai_chat.errors import read_stream_error
 from lockgate.dialects.openai_chat.history import merge_history
@@ -17,6 +17,8 @@ from lockgate.dialects.openai_chat.reasoning import read_content, read_reasoning
 from lockgate.dialects.openai_chat.vocabulary import read_usage, stop_reason
 from lockgate.dialects.openai_chat.wire import Body, Delta, ToolCallDelta, read_body
 from lockgate.errors import InvalidRequest, Malformed
+
+_NOTHING = frozenset({b"", b"null", b"[]", b"{}"})
 
 
 def read_reply(body: bytes, rules: ReplyRules) -> Reply:
@@ -43,7 +45,19 @@ def read_reply(body: bytes, rules: ReplyRules) -> Reply:
         content=tuple(content),
         stop_reason=stop,
         usage=read_usage(wire.usage, wire.service_tier) or Usage(),
+        dropped=lost_parts(choice.message),
     )
+
+
+def lost_parts(message: Delta) -> tuple[str, ...]:
+    """Return the paths of what a message or a delta holds beside its words and calls, and what nobody else can be told.
+
+    Gateways that send Claude's own blocks beside say there what the annotations say.
+    """
+    if message.annotations is ABSENT and message.audio is ABSENT:
+        return ()
+    parts = {"annotations": b"" if message.content_blocks else message.annotations, "audio": message.audio}
+    return tuple(f"choices.message.{name}" for name, part in parts.items() if bytes(part) not in _NOTHING)
 
 
 def error_of(wire: Body, body: bytes) -> StreamError | None:

@@ -17,7 +17,7 @@ from lockgate.core.json_text import decode_upstream, object_keys, text_of, write
 from lockgate.core.sse import Event, SseDecoder
 from lockgate.dialects import ReplyRules
 from lockgate.dialects.openai_chat.errors import read_stream_error
-from lockgate.dialects.openai_chat.read_reply import error_of
+from lockgate.dialects.openai_chat.read_reply import error_of, lost_parts
 from lockgate.dialects.openai_chat.reasoning import read_content, read_reasoning
 from lockgate.dialects.openai_chat.sequencer import Key, Sequencer
 from lockgate.dialects.openai_chat.vocabulary import read_usage, stop_reason
@@ -33,6 +33,7 @@ class ChatStreamReader:
 
     def __init__(self, rules: ReplyRules) -> None:
         self.is_complete = False
+        self.dropped: Sequence[str] = ()
         self._sse = SseDecoder()
         self._sequencer = Sequencer(rules.tool_names)
         self._has_started = False
@@ -95,6 +96,9 @@ class ChatStreamReader:
 
     def _delta(self, delta: Delta) -> None:
         sequencer = self._sequencer
+        lost = lost_parts(delta)
+        if lost:
+            self.dropped = tuple(dict.fromkeys((*self.dropped, *lost)))
         text, thoughts = read_content(delta.content)
         reasoning = read_reasoning(delta)
         for raw in delta.content_blocks or ():

@@ -45,9 +45,9 @@ from lockgate.dialects.openai_chat.vocabulary import finish_reason, write_tier, 
 from lockgate.dialects.openai_chat.write_reply import (
     KNOWN_KEYS,
     STOP_DETAILS,
+    beside_call,
     explanation,
     fallback_id,
-    toolset_name,
 )
 from lockgate.errors import GatewayError
 
@@ -71,6 +71,7 @@ class ChatStreamWriter:
     def __init__(self, view: View) -> None:
         self._view = view
         self._is_strict = view.strict
+        self._has_own_words = view.strict or view.normalizes_finish
         self._usage = Usage()
         self._calls: dict[int, _Call] = {}
         self._is_over = False
@@ -214,8 +215,8 @@ class ChatStreamWriter:
 
     def _call_start(self, index: int, block: ToolUseBlock) -> bytes:
         call = self._calls[index] = _Call(len(self._calls))
-        toolset = None if self._is_strict else toolset_name(block)
-        further = b"" if toolset is None else b',"toolset_name":%b' % ascii_string(toolset)
+        beside = {} if self._is_strict else beside_call(block)
+        further = b"".join(b',"%b":%b' % (name.encode(), one_line(bytes(value))) for name, value in beside.items())
         opening = self._delta(
             b'{"tool_calls":[{"index":%d,"id":%b,"type":"function","function":{"name":%b,"arguments":""}%b}]}'
             % (call.number, ascii_string(block.id), ascii_string(block.name), further)
@@ -247,7 +248,7 @@ class ChatStreamWriter:
             return b""
         self._is_finished = True
         self._usage = merge_usage(self._usage, chunk.usage)
-        reason = finish_reason(chunk.reason, has_tool=bool(self._calls), is_strict=self._is_strict)
+        reason = finish_reason(chunk.reason, has_tool=bool(self._calls), is_strict=self._has_own_words)
         delta, choice, envelope = self._closing_keys(chunk)
         closing = b'%b,"logprobs":null,"finish_reason":%b%b}]%b' % (delta, ascii_string(reason), choice, envelope)
         usage = self._usage_keys()

@@ -7,6 +7,7 @@ Versions of Anthropic's tools are never checked against a list: only a missing o
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import Raw, Struct
@@ -51,8 +52,8 @@ _TOOLSET = re.compile(r"\w+_toolset_\d{8}")
 _DATED = re.compile(r"_\d{8}$")
 _OPTIONS = ("defer_loading", "allowed_callers", "input_examples", "eager_input_streaming")
 _INNER = {"function": "function.name", "tool": "name", "custom": "name", "allowed_tools": "allowed_tools"}
-_SEARCH_KEYS = ("user_location", "max_uses", "allowed_domains", "blocked_domains", "cache_control")
-_LOCATION_KEYS = ("city", "country", "region", "timezone")
+SEARCH_KEYS = ("user_location", "max_uses", "allowed_domains", "blocked_domains", "cache_control")
+LOCATION_KEYS = ("city", "country", "region", "timezone")
 
 
 class NativeFunction(Struct):
@@ -130,7 +131,7 @@ def _raw_tools(body: bytes, single: bool) -> list[Raw]:
     return [tools] if single else decode_input(list_decoder, tools)
 
 
-def _legacy(functions: list[FunctionIn], markers: Markers) -> list[Tool]:
+def _legacy(functions: Sequence[FunctionIn], markers: Markers) -> list[Tool]:
     tools: list[Tool] = []
     for at, function in enumerate(functions):
         try:
@@ -245,7 +246,7 @@ def _native(kind: str, raw: Raw, keys: dict[str, Raw]) -> NativeTool:
 
 
 def _web_search(keys: dict[str, Raw]) -> NativeTool:
-    options = {name: keys[name] for name in _SEARCH_KEYS if name in keys and given(keys[name]) is not None}
+    options = {name: keys[name] for name in SEARCH_KEYS if name in keys and given(keys[name]) is not None}
     filters = object_keys(keys["filters"]) if "filters" in keys else {}
     if "allowed_domains" in filters:
         options.setdefault("allowed_domains", filters["allowed_domains"])
@@ -256,7 +257,7 @@ def _web_search(keys: dict[str, Raw]) -> NativeTool:
 
 def _location(keys: dict[str, Raw]) -> Raw:
     place = object_keys(keys["approximate"]) if "approximate" in keys else keys
-    known = {name: place[name] for name in _LOCATION_KEYS if name in place}
+    known = {name: place[name] for name in LOCATION_KEYS if name in place}
     return Raw(write_json({"type": "approximate", **known}))
 
 

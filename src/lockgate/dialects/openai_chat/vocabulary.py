@@ -6,7 +6,13 @@ from msgspec import Raw
 
 from lockgate.core.chat import StopReason, Usage
 from lockgate.core.json_text import decode, given
-from lockgate.dialects.openai_chat.wire import CompletionDetails, PromptDetails, UsageIn, read_usage_in
+from lockgate.dialects.openai_chat.wire import (
+    CompletionDetails,
+    PromptDetails,
+    UsageIn,
+    read_cache_creation,
+    read_usage_in,
+)
 
 _FINISH = {
     "end_turn": "stop",
@@ -34,6 +40,7 @@ _NATIVE_STOPS = frozenset(_FINISH)
 """Anthropic's own words, as a gateway that is not strict hands them on."""
 _TIER_OUT = {"standard": "default", "priority": "priority"}
 _TIER_IN = {"default": "standard"}
+_NO_EXTRA: dict[str, Raw] = {}
 _HIDDEN_TIERS = frozenset({"batch"})
 
 
@@ -74,9 +81,30 @@ def read_usage(raw: Raw, service_tier: str | None = None) -> Usage | None:
         output=wire.completion_tokens,
         cache_read=read,
         cache_write=written,
+        cache_write_1h=_hour(wire.cache_creation),
         reasoning=completion.reasoning_tokens,
+        input_audio=prompt.audio_tokens,
+        output_audio=completion.audio_tokens,
         service_tier=_TIER_IN.get(service_tier, service_tier) if service_tier else None,
+        extra=_native(wire),
     )
+
+
+def _hour(raw: Raw) -> int | None:
+    present = given(raw)
+    if present is None:
+        return None
+    try:
+        return decode(read_cache_creation, present).ephemeral_1h_input_tokens
+    except (ValueError, RecursionError):
+        return None
+
+
+def _native(wire: UsageIn) -> dict[str, Raw]:
+    """Return what a gateway in between handed on of Anthropic's usage: a price depends on it."""
+    members = (("server_tool_use", wire.server_tool_use), ("speed", wire.speed), ("inference_geo", wire.inference_geo))
+    found = {name: value for name, raw in members if (value := given(raw)) is not None}
+    return found or _NO_EXTRA
 
 
 def _first(*counts: int | None) -> int | None:
@@ -99,14 +127,17 @@ def write_usage(usage: Usage, *, is_strict: bool) -> dict[str, object] | None:
     details = {"cached_tokens": read}
     if usage.cache_write is not None:
         details["cache_write_tokens"] = written
+    if usage.input_audio is not None:
+        details["audio_tokens"] = usage.input_audio
     wire: dict[str, object] = {
         "prompt_tokens": prompt,
         "completion_tokens": output,
         "total_tokens": prompt + output,
         "prompt_tokens_details": details,
     }
-    if usage.reasoning is not None:
-        wire["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning}
+    spent = (("reasoning_tokens", usage.reasoning), ("audio_tokens", usage.output_audio))
+    if known := {name: count for name, count in spent if count is not None}:
+        wire["completion_tokens_details"] = known
     if read or written:
         wire["cache_read_input_tokens"] = read
         wire["cache_creation_input_tokens"] = written

@@ -6,6 +6,8 @@ Source: OpenAI Python SDK 3.54.0, types of chat completions, read 2026-11-22.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType, field
 
@@ -14,29 +16,31 @@ from lockgate.core.json_text import ABSENT
 # ---- what clients write
 
 
-class FunctionCall(Struct):
+class FunctionCall(Struct, gc=False):
     """The function of a tool call; ``arguments`` is JSON as text, possibly cut short."""
 
     name: str | None = None
     arguments: str | None = None
 
 
-class ToolCall(Struct):
+class ToolCall(Struct, gc=False):
     """One entry of ``tool_calls``."""
 
     id: str | None = None
+    type: str | None = None
     index: int | None = None
     function: FunctionCall | None = None
     cache_control: Raw = ABSENT
     toolset_name: str | None = None
+    caller: Raw = ABSENT
 
 
-class MessageIn(Struct):
+class MessageIn(Struct, gc=False):
     """One message of a call."""
 
     role: str
     content: str | list[Raw] | None = None
-    tool_calls: list[ToolCall] | None = None
+    tool_calls: Sequence[ToolCall] | None = None
     tool_call_id: str | None = None
     name: str | None = None
     refusal: str | None = None
@@ -45,9 +49,11 @@ class MessageIn(Struct):
     thinking_blocks: list[Raw] | None = None
     function_call: FunctionCall | None = None
     is_error: bool | None = None
+    reasoning_content: Raw = ABSENT
+    reasoning: Raw = ABSENT
 
 
-class FunctionIn(Struct):
+class FunctionIn(Struct, gc=False):
     """The definition of a function tool."""
 
     name: str | None = None
@@ -61,7 +67,7 @@ class FunctionIn(Struct):
     eager_input_streaming: Raw = ABSENT
 
 
-class ToolIn(Struct):
+class ToolIn(Struct, gc=False):
     """One entry of ``tools``; anything but a function is read from its bytes."""
 
     type: str | None = None
@@ -73,13 +79,14 @@ class ToolIn(Struct):
     eager_input_streaming: Raw = ABSENT
 
 
-class StreamOptions(Struct):
+class StreamOptions(Struct, gc=False):
     """``stream_options`` of a call."""
 
     include_usage: bool | None = None
+    include_obfuscation: bool | None = None
 
 
-class JsonSchemaIn(Struct):
+class JsonSchemaIn(Struct, gc=False):
     """``response_format.json_schema``."""
 
     name: str | None = None
@@ -88,7 +95,7 @@ class JsonSchemaIn(Struct):
     strict: bool | None = None
 
 
-class FormatIn(Struct):
+class FormatIn(Struct, gc=False):
     """``response_format``, and Anthropic's ``output_config.format``, which holds the schema itself."""
 
     type: str
@@ -96,17 +103,17 @@ class FormatIn(Struct):
     schema: Raw = ABSENT
 
 
-class ReasoningIn(Struct):
+class ReasoningIn(Struct, gc=False):
     """``reasoning`` as some clients write it on chat calls."""
 
     effort: str | None = None
 
 
-class CallIn(Struct):
+class CallIn(Struct, gc=False):
     """A call. The last group of fields has no home in the canonical form."""
 
     model: str
-    messages: list[MessageIn]
+    messages: Sequence[MessageIn]
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
     temperature: float | None = None
@@ -115,8 +122,8 @@ class CallIn(Struct):
     stop: str | list[str] | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    tools: list[ToolIn] | ToolIn | None = None
-    functions: list[FunctionIn] | None = None
+    tools: Sequence[ToolIn] | ToolIn | None = None
+    functions: Sequence[FunctionIn] | None = None
     tool_choice: Raw = ABSENT
     function_call: Raw = ABSENT
     parallel_tool_calls: bool | None = None
@@ -145,11 +152,55 @@ class CallIn(Struct):
     store: Raw = ABSENT
 
 
-class ExactCallIn(CallIn, forbid_unknown_fields=True):
-    """A call without any field beyond those of CallIn: most calls are one, and need no second look."""
+# The same without any field beyond those above, at any depth: most calls are such, and need no second look.
 
 
-class ToolsIn(Struct):
+class ExactFunctionCall(FunctionCall, forbid_unknown_fields=True, gc=False):
+    """A FunctionCall and nothing else."""
+
+
+class ExactToolCall(ToolCall, forbid_unknown_fields=True, gc=False):
+    """A ToolCall and nothing else."""
+
+    function: ExactFunctionCall | None = None
+
+
+class ExactMessageIn(MessageIn, forbid_unknown_fields=True, gc=False):
+    """A MessageIn and nothing else."""
+
+    tool_calls: Sequence[ExactToolCall] | None = None
+    function_call: ExactFunctionCall | None = None
+
+
+class ExactFunctionIn(FunctionIn, forbid_unknown_fields=True, gc=False):
+    """A FunctionIn and nothing else."""
+
+
+class ExactToolIn(ToolIn, forbid_unknown_fields=True, gc=False):
+    """A ToolIn and nothing else."""
+
+    function: ExactFunctionIn | None = None
+
+
+class ExactStreamOptions(StreamOptions, forbid_unknown_fields=True, gc=False):
+    """StreamOptions and nothing else."""
+
+
+class ExactReasoningIn(ReasoningIn, forbid_unknown_fields=True, gc=False):
+    """A ReasoningIn and nothing else."""
+
+
+class ExactCallIn(CallIn, forbid_unknown_fields=True, gc=False):
+    """A CallIn and nothing else."""
+
+    messages: Sequence[ExactMessageIn]
+    stream_options: ExactStreamOptions | None = None
+    tools: Sequence[ExactToolIn] | ExactToolIn | None = None
+    functions: Sequence[ExactFunctionIn] | None = None
+    reasoning: ExactReasoningIn | None = None
+
+
+class ToolsIn(Struct, gc=False):
     """The bytes of each tool."""
 
     tools: Raw = ABSENT
@@ -163,14 +214,14 @@ read_format = msgspec.json.Decoder(FormatIn)
 # ---- what providers write
 
 
-class FunctionDelta(Struct):
+class FunctionDelta(Struct, gc=False):
     """Part of a function call."""
 
     name: str | None = None
     arguments: str | None = None
 
 
-class ToolCallDelta(Struct):
+class ToolCallDelta(Struct, gc=False):
     """Part of a tool call. Some providers leave out the index, the id, or both."""
 
     index: int | None = None
@@ -178,7 +229,7 @@ class ToolCallDelta(Struct):
     function: FunctionDelta | None = None
 
 
-class Delta(Struct):
+class Delta(Struct, gc=False):
     """``delta`` of a chunk and ``message`` of a reply."""
 
     content: str | list[Raw] | None = None
@@ -190,9 +241,11 @@ class Delta(Struct):
     tool_calls: list[ToolCallDelta] | None = None
     function_call: FunctionDelta | None = None
     content_blocks: list[Raw] | None = None
+    annotations: Raw = ABSENT
+    audio: Raw = ABSENT
 
 
-class Choice(Struct):
+class Choice(Struct, gc=False):
     """One choice of a reply or of a chunk."""
 
     index: int | None = None
@@ -201,7 +254,7 @@ class Choice(Struct):
     finish_reason: str | None = None
 
 
-class Body(Struct):
+class Body(Struct, gc=False):
     """A whole reply, or one chunk of a stream."""
 
     id: str | None = None
@@ -215,21 +268,23 @@ class Body(Struct):
     """Some providers put an error's text here, beside ``object: error``."""
 
 
-class PromptDetails(Struct):
+class PromptDetails(Struct, gc=False):
     """``prompt_tokens_details``."""
 
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
+    audio_tokens: int | None = None
 
 
-class CompletionDetails(Struct):
+class CompletionDetails(Struct, gc=False):
     """``completion_tokens_details``."""
 
     reasoning_tokens: int | None = None
+    audio_tokens: int | None = None
 
 
-class UsageIn(Struct):
-    """Usage as providers write it, with the spellings of those that are not OpenAI."""
+class UsageIn(Struct, gc=False):
+    """Usage as providers write it, with the spellings of those that are not OpenAI, and what gateways hand on."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -238,32 +293,44 @@ class UsageIn(Struct):
     cache_read_input_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
     prompt_cache_hit_tokens: int | None = None
+    cache_creation: Raw = ABSENT
+    server_tool_use: Raw = ABSENT
+    speed: Raw = ABSENT
+    inference_geo: Raw = ABSENT
+
+
+class CacheCreation(Struct, gc=False):
+    """``cache_creation``."""
+
+    ephemeral_1h_input_tokens: int | None = None
 
 
 read_body = msgspec.json.Decoder(Body)
 read_usage_in = msgspec.json.Decoder(UsageIn)
+read_cache_creation = msgspec.json.Decoder(CacheCreation)
 
 # ---- what we write to clients
 
 
-class FunctionOut(Struct):
+class FunctionOut(Struct, gc=False):
     """The function of a tool call."""
 
     name: str
     arguments: str
 
 
-class ToolCallOut(Struct):
+class ToolCallOut(Struct, gc=False):
     """A whole tool call."""
 
     id: str
     type: str
     function: FunctionOut
     toolset_name: str | UnsetType = UNSET
+    caller: Raw | UnsetType = UNSET
     cache_control: Raw | UnsetType = UNSET
 
 
-class MessageOut(Struct, kw_only=True):
+class MessageOut(Struct, kw_only=True, gc=False):
     """The assistant's message."""
 
     role: str = "assistant"
@@ -275,7 +342,7 @@ class MessageOut(Struct, kw_only=True):
     stop_details: Raw | UnsetType = UNSET
 
 
-class UrlCitationOut(Struct, kw_only=True):
+class UrlCitationOut(Struct, kw_only=True, gc=False):
     """A web page that a stretch of the content cites."""
 
     url: str
@@ -284,14 +351,14 @@ class UrlCitationOut(Struct, kw_only=True):
     end_index: int
 
 
-class AnnotationOut(Struct, kw_only=True):
+class AnnotationOut(Struct, kw_only=True, gc=False):
     """OpenAI's form of a citation."""
 
     type: str = "url_citation"
     url_citation: UrlCitationOut
 
 
-class ChoiceOut(Struct, kw_only=True):
+class ChoiceOut(Struct, kw_only=True, gc=False):
     """The one choice."""
 
     index: int = 0
@@ -301,7 +368,7 @@ class ChoiceOut(Struct, kw_only=True):
     stop_sequence: str | UnsetType = UNSET
 
 
-class ReplyOut(Struct, kw_only=True):
+class ReplyOut(Struct, kw_only=True, gc=False):
     """A whole reply."""
 
     id: str
@@ -314,24 +381,28 @@ class ReplyOut(Struct, kw_only=True):
     service_tier: str | UnsetType = UNSET
 
 
-class ErrorOut(Struct, kw_only=True):
+class ErrorOut(Struct, kw_only=True, gc=False):
     """``error`` of an error body; ``code`` is text or null."""
 
     message: str
     type: str
     param: str | None = None
     code: str | None = None
+    limit: Mapping[str, object] | UnsetType = UNSET
+    """Which budget or rate refuses, and when it resets."""
 
 
-class OurErrorBody(Struct, kw_only=True):
+class OurErrorBody(Struct, kw_only=True, gc=False):
     """An error of the gateway: what each SDK looks for is there."""
 
     status: str = "failure"
     message: str
     error: ErrorOut
+    errors: tuple[str, ...] | UnsetType = UNSET
+    """Every fault of a config."""
 
 
-class ProviderErrorBody(Struct, kw_only=True):
+class ProviderErrorBody(Struct, kw_only=True, gc=False):
     """An error of the provider."""
 
     error: ErrorOut
@@ -341,7 +412,7 @@ class ProviderErrorBody(Struct, kw_only=True):
 # ---- what we write to providers
 
 
-class FunctionToolOut(Struct, omit_defaults=True):
+class FunctionToolOut(Struct, omit_defaults=True, gc=False):
     """The definition of a function."""
 
     name: str
@@ -350,14 +421,14 @@ class FunctionToolOut(Struct, omit_defaults=True):
     strict: bool | None = None
 
 
-class ToolOut(Struct):
+class ToolOut(Struct, gc=False):
     """A function tool."""
 
     type: str
     function: FunctionToolOut
 
 
-class CallMessageOut(Struct, omit_defaults=True):
+class CallMessageOut(Struct, omit_defaults=True, gc=False):
     """One message of a call. ``content`` may have to be an explicit null."""
 
     role: str
@@ -366,13 +437,13 @@ class CallMessageOut(Struct, omit_defaults=True):
     tool_call_id: str | None = None
 
 
-class StreamOptionsOut(Struct):
+class StreamOptionsOut(Struct, gc=False):
     """We always ask for usage."""
 
     include_usage: bool = True
 
 
-class CallOut(Struct, omit_defaults=True, kw_only=True):
+class CallOut(Struct, omit_defaults=True, kw_only=True, gc=False):
     """A call to a provider."""
 
     model: str

@@ -8,11 +8,13 @@ import msgspec
 from msgspec import Raw
 
 from lockgate.core.chat import Call, FunctionTool, NativeTool, OutputFormat, ToolChoice
-from lockgate.core.json_text import object_keys, write_json
+from lockgate.core.json_text import NULL, decode, object_keys, text_of, write_json
 from lockgate.core.notes import Notes
 from lockgate.core.tool_names import ToolNames
 from lockgate.dialects import ReplyRules, TargetInfo, Written
+from lockgate.dialects.openai_chat.block_leftovers import choice_leftovers, format_leftovers
 from lockgate.dialects.openai_chat.names import MAX_NAME, send_user
+from lockgate.dialects.openai_chat.opaque_text import is_marked
 from lockgate.dialects.openai_chat.wire import CallOut, FunctionToolOut, StreamOptionsOut, ToolOut
 from lockgate.dialects.openai_chat.write_messages import MessageWriter
 from lockgate.errors import Unsupported
@@ -35,6 +37,7 @@ EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 _TIERS = frozenset({"default", "fast", "flex", "priority", "scale"})
 _SILENT_TIERS = frozenset({"auto"})
+_budget_decoder = msgspec.json.Decoder(int | None)
 _SCHEMA_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 _DEFAULT_SCHEMA_NAME = "output"
 _MAX_SCHEMA_NAME = 64
@@ -70,11 +73,11 @@ def write_call(call: Call, target: TargetInfo) -> Written:
         tool_choice=choice,
         parallel_tool_calls=parallel,
         response_format=_format(call.output) if call.output is not None else None,
-        reasoning_effort=_effort(call.effort, target, notes) if call.effort is not None else None,
+        reasoning_effort=_reasoning(call, target, notes),
         user=_user(call.user, notes) if call.user is not None else None,
         service_tier=_tier(call.service_tier, notes) if call.service_tier is not None else None,
     )
-    _name_the_rest(call, notes)
+    _name_the_rest(call, notes, has_tools=bool(tools))
     return Written(
         body=write_json(wire),
         dropped=notes.dropped,
@@ -83,18 +86,32 @@ def write_call(call: Call, target: TargetInfo) -> Written:
     )
 
 
-def _name_the_rest(call: Call, notes: Notes) -> None:
+def _name_the_rest(call: Call, notes: Notes, *, has_tools: bool) -> None:
     """Name what this API has no field for."""
     notes.drop("top_k", when=call.top_k is not None)
-    notes.drop("thinking", when=call.thinking is not None)
     notes.drop("anthropic_beta", when=bool(call.betas))
     for field, value in call.native.items():
-        # What ``output_config`` says about effort and format has a home of its own.
-        notes.drop(field, when=field != "output_config" or bool(object_keys(value).keys() - {"effort", "format"}))
+        if field == "output_config":
+            _name_config(call, object_keys(value), notes)
+        else:
+            notes.drop(field)
+    if call.tool_choice is not None and not has_tools:
+        notes.drop("tool_choice")
+    elif call.tool_choice is not None and call.tool_choice.raw is not None:
+        for path in choice_leftovers(call.tool_choice.raw) if call.tool_choice.mode is not None else ("tool_choice",):
+            notes.drop(path)
     blocks = (*call.system, *(block for message in call.messages for block in message.content))
-    marked = any(getattr(block, "cache", None) is not None for block in blocks)
+    marked = any(map(is_marked, blocks))
     marked = marked or any(isinstance(tool, FunctionTool) and tool.cache is not None for tool in call.tools)
     notes.drop("cache_control", when=marked)
+
+
+def _name_config(call: Call, config: dict[str, Raw], notes: Notes) -> None:
+    """Name what ``output_config`` says beside effort and format, which have a home of their own."""
+    notes.drop("output_config", when=bool(config.keys() - {"effort", "format"}))
+    if "format" in config:
+        for path in format_leftovers(config["format"], is_read=call.output is not None):
+            notes.drop(path)
 
 
 def _tools(call: Call, names: ToolNames, notes: Notes) -> list[ToolOut]:
@@ -156,6 +173,38 @@ def _tier(tier: str, notes: Notes) -> str | None:
         return tier
     notes.drop("service_tier", when=tier not in _SILENT_TIERS)
     return None
+
+
+_LITTLE, _SOME = 4_000, 16_000
+"""Budgets of thinking, in tokens, from which on more than a low and a medium effort is meant."""
+
+
+def _reasoning(call: Call, target: TargetInfo, notes: Notes) -> str | None:
+    """Return the effort that was asked for, or the one that stands for thinking where that is wanted."""
+    effort = call.effort
+    if call.thinking is not None:
+        meant = _effort_of(call.thinking) if target.maps_thinking and effort is None else None
+        if meant is None:
+            notes.drop("thinking")
+        else:
+            notes.adjust("thinking", "sent as reasoning_effort")
+            effort = meant
+    return None if effort is None else _effort(effort, target, notes)
+
+
+def _effort_of(thinking: Raw) -> str | None:
+    """Return the effort that a mode of thinking stands for, None for a mode that is not known."""
+    keys = object_keys(thinking)
+    match text_of(keys.get("type")):
+        case "adaptive":
+            return "medium"
+        case "disabled" | "between_tools":
+            return "none"
+        case "enabled":
+            budget = decode(_budget_decoder, keys.get("budget_tokens", NULL))
+            return "low" if (budget or 0) < _LITTLE else "medium" if (budget or 0) < _SOME else "high"
+        case _:
+            return None
 
 
 def _effort(effort: str, target: TargetInfo, notes: Notes) -> str | None:

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from msgspec import Raw
 
+from lockgate.core.blocks import further_keys
 from lockgate.core.chat import (
     Base64Source,
     Block,
@@ -31,8 +32,15 @@ from lockgate.core.chat import (
 )
 from lockgate.core.json_text import write_json
 from lockgate.core.tool_names import ToolNames
+from lockgate.dialects.openai_chat.block_leftovers import block_leftovers, page_leftovers
 from lockgate.dialects.openai_chat.names import send_call_id
-from lockgate.dialects.openai_chat.opaque_text import source_line, text_of_block
+from lockgate.dialects.openai_chat.opaque_text import (
+    cites,
+    is_cited,
+    others_than_text,
+    source_line,
+    text_of_block,
+)
 from lockgate.dialects.openai_chat.wire import CallMessageOut, FunctionOut, ToolCallOut
 from lockgate.errors import Unsupported
 
@@ -51,7 +59,7 @@ class MessageWriter:
 
     def write(self, call: Call) -> list[CallMessageOut]:
         """Return the messages of a call. Raises Unsupported."""
-        system = _system_text(call.system)
+        system = self._system_text(call.system, "system", "system")
         if system:
             self._out.append(CallMessageOut("system", system))
         messages = call.messages
@@ -77,6 +85,7 @@ class MessageWriter:
         uses = [block for block in content if isinstance(block, ToolUseBlock)]
         for at, block in enumerate(content):
             if isinstance(block, ToolUseBlock):
+                self._name_below(block, f"{path}.content[{at}]")
                 calls.append(self._call(block))
             else:
                 texts.append(self._assistant_text(block, f"{path}.content[{at}]"))
@@ -90,15 +99,18 @@ class MessageWriter:
 
     def _assistant_text(self, block: Block, path: str) -> str:
         if isinstance(block, TextBlock):
+            self._name_lost(block, block.citations)
             return block.text
         if isinstance(block, ThinkingBlock | RedactedThinkingBlock):
             self.drop("messages.thinking")
             return ""
         if not isinstance(block, OpaqueBlock):
-            self.drop("messages.image" if isinstance(block, ImageBlock) else "messages.document")
+            self.drop(f"messages.{_kind(block)}")
             return ""
         line = source_line(block)
         if line is not None:
+            for name in page_leftovers(block):
+                self.drop(name)
             return f"\n{line}\n"
         if block.type == "compaction":
             return self._compaction(block, path)
@@ -110,6 +122,7 @@ class MessageWriter:
         text = text_of_block(block)
         if text is None:
             raise Unsupported("this compaction block can only be read by the provider that made it", path=path)
+        self._name_below(block, path)
         return text
 
     def _call(self, block: ToolUseBlock) -> ToolCallOut:
@@ -129,7 +142,7 @@ class MessageWriter:
         for at in range(start, end):
             message, path = messages[at], f"messages[{at}]"
             if message.role == "system":
-                text = _system_text(message.content)
+                text = self._system_text(message.content, "messages", f"{path}.content")
                 if text:
                     self._out.append(CallMessageOut("system", text))
                 continue
@@ -164,15 +177,22 @@ class MessageWriter:
     def _part(self, block: Block, path: str) -> str | Raw | None:
         match block:
             case TextBlock():
+                self._name_lost(block, block.citations)
                 return block.text or None
             case ImageBlock():
+                self._name_lost(block)
+                self._name_below(block, path)
                 return _image_part(block, path)
             case DocumentBlock():
+                self._name_lost(block, block.citations)
+                self._name_below(block, path)
+                if block.context and not isinstance(block.source, TextSource):
+                    self.drop("messages.context")
                 return _document_part(block, path)
             case OpaqueBlock():
                 return self._opaque(block, path)
             case _:
-                self.drop("messages.tool_use" if isinstance(block, ToolUseBlock) else "messages.thinking")
+                self.drop(f"messages.{_kind(block)}")
                 return None
 
     def _opaque(self, block: OpaqueBlock, path: str) -> str | None:
@@ -181,10 +201,61 @@ class MessageWriter:
         text = text_of_block(block)
         if text is None:
             self.drop(f"messages.{block.type}")
+            return None
+        self._name_in_words(block, path)
+        return text
+
+    def _name_in_words(self, block: OpaqueBlock, path: str) -> None:
+        """Name what a block that was put into words says beside them."""
+        if is_cited(block):
+            self.drop("messages.citations")
+        for kind in others_than_text(block):
+            self.drop(f"messages.{kind}")
+        self._name_below(block, path)
+
+    def _name_lost(self, block: TextBlock | ImageBlock | DocumentBlock, citations: Raw | None = None) -> None:
+        """Name what a block says beside its text or picture."""
+        if cites(citations):
+            self.drop("messages.citations")
+        if block.raw is not None:
+            for name in further_keys(_kind(block), block.raw):
+                self.drop(f"messages.{name}")
+
+    def _name_below(
+        self, block: ToolUseBlock | ToolResultBlock | ImageBlock | DocumentBlock | OpaqueBlock, path: str
+    ) -> None:
+        """Name what a block holds, at any depth, that nobody knows."""
+        if block.raw is not None:
+            for name in block_leftovers(block, path):
+                self.drop(name)
+
+    def _system_text(self, blocks: Sequence[Block], place: str, path: str) -> str:
+        """Join a system prompt; the leading line about billing is meant for Anthropic alone."""
+        texts: list[str] = []
+        for at, block in enumerate(blocks):
+            text = self._of_system(block, place, f"{path}[{at}]")
+            if not text:
+                continue
+            if not texts and text.startswith(BILLING):
+                self.drop(f"{path}[{at}]")
+            else:
+                texts.append(text)
+        return "\n\n".join(texts)
+
+    def _of_system(self, block: Block, place: str, path: str) -> str | None:
+        if isinstance(block, TextBlock):
+            self._name_lost(block, block.citations)
+            return block.text
+        text = text_of_block(block) if isinstance(block, OpaqueBlock) else None
+        if text is None:
+            self.drop(f"{place}.{_kind(block)}")
+        elif isinstance(block, OpaqueBlock):
+            self._name_in_words(block, path)
         return text
 
     def _result_text(self, block: ToolResultBlock, path: str, attachments: dict[str, list[Raw]]) -> str:
         """Return a result as text; images and files are replaced by their number and put into ``attachments``."""
+        self._name_below(block, path)
         content = block.content
         lines: list[str] = [content] if isinstance(content, str) else []
         attached: list[Raw] = []
@@ -227,12 +298,23 @@ class _Results:
         return id(block) in self._used
 
 
-def _system_text(blocks: Sequence[Block]) -> str:
-    """Join a system prompt; the leading line about billing is meant for Anthropic alone."""
-    texts = [block.text for block in blocks if isinstance(block, TextBlock) and block.text]
-    if texts and texts[0].startswith(BILLING):
-        texts = texts[1:]
-    return "\n\n".join(texts)
+def _kind(block: Block) -> str:
+    """Return a block's type as clients know it."""
+    match block:
+        case OpaqueBlock(type=kind):
+            return kind
+        case ImageBlock():
+            return "image"
+        case DocumentBlock():
+            return "document"
+        case ToolUseBlock():
+            return "tool_use"
+        case ToolResultBlock():
+            return "tool_result"
+        case TextBlock():
+            return "text"
+        case _:
+            return "thinking"
 
 
 def _text_part(text: str) -> Raw:

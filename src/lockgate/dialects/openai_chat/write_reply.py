@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from lockgate.core.chat import Block, Reply, TextBlock, ToolUseBlock
-from lockgate.core.json_text import decode, object_keys, text_of, write_json
+from lockgate.core.json_text import ABSENT, decode, given, object_keys, text_of, write_json
 from lockgate.dialects import View
 from lockgate.dialects.openai_chat.blocks import write_block
 from lockgate.dialects.openai_chat.vocabulary import finish_reason, write_tier, write_usage
@@ -22,6 +24,7 @@ from lockgate.dialects.openai_chat.wire import (
 
 STOP_DETAILS = "stop_details"
 KNOWN_KEYS = {STOP_DETAILS, *ReplyOut.__struct_encode_fields__}
+_BESIDE_CALL = re.compile(rb'"(?:toolset_name|caller)"')
 _WEB_CITATION = "web_search_result_location"
 
 
@@ -64,7 +67,8 @@ def fallback_id(view: View) -> str:
 def _choice(reply: Reply, view: View) -> ChoiceOut:
     content = "".join([block.text for block in reply.content if isinstance(block, TextBlock)])
     calls = [write_call_out(block, is_strict=view.strict) for block in reply.content if isinstance(block, ToolUseBlock)]
-    finish = finish_reason(reply.stop_reason, has_tool=bool(calls), is_strict=view.strict)
+    has_own_words = view.strict or view.normalizes_finish
+    finish = finish_reason(reply.stop_reason, has_tool=bool(calls), is_strict=has_own_words)
     details = reply.extra.get(STOP_DETAILS)
     message = MessageOut(
         content=content,
@@ -81,21 +85,26 @@ def _choice(reply: Reply, view: View) -> ChoiceOut:
 
 
 def write_call_out(block: ToolUseBlock, *, is_strict: bool) -> ToolCallOut:
-    """Write one tool call; a toolset's name goes along where the client takes more than OpenAI's fields."""
-    toolset = None if is_strict else toolset_name(block)
+    """Write one tool call; what Claude says beside it goes along where the client takes more than OpenAI's fields."""
+    further = {} if is_strict else beside_call(block)
     return ToolCallOut(
         id=block.id,
         type="function",
         function=FunctionOut(name=block.name, arguments=bytes(block.input).decode()),
-        toolset_name=toolset or UNSET,
+        toolset_name=text_of(further.get("toolset_name")) or UNSET,
+        caller=further.get("caller", UNSET),
     )
 
 
-def toolset_name(block: ToolUseBlock) -> str | None:
-    """Return the toolset that an action of Anthropic's belongs to."""
-    if block.raw is None or b'"toolset_name"' not in bytes(block.raw):
-        return None
-    return text_of(object_keys(block.raw).get("toolset_name"))
+def beside_call(block: ToolUseBlock) -> dict[str, Raw]:
+    """Return what a call of Claude's says beside name and input: the toolset it belongs to, and the code that made it.
+
+    Who replays the call without them is refused, or gets other results.
+    """
+    if block.raw is None or not _BESIDE_CALL.search(bytes(block.raw)):
+        return {}
+    keys = object_keys(block.raw)
+    return {name: keys[name] for name in ("toolset_name", "caller") if given(keys.get(name, ABSENT)) is not None}
 
 
 def content_blocks(content: tuple[Block, ...]) -> list[Raw]:

@@ -186,7 +186,7 @@ def _finish(blocks: list[Out], draft: Draft) -> tuple[list[Out], str, str | None
     """Apply stop sequences and the token limit, and say why the answer ends."""
     plan = draft.plan
     blocks, sequence = _stop_at(blocks, draft.body.get("stop_sequences", ()))
-    blocks, is_cut = _cut(blocks, draft.body["max_tokens"])
+    blocks, is_cut = _cut(blocks, int(draft.body["max_tokens"]))
     if draft.body.get("compaction"):
         return blocks, "compaction", None
     if is_cut or draft.body["max_tokens"] == 0:
@@ -242,7 +242,7 @@ def _write_usage(blocks: list[Out], draft: Draft) -> Mapping[str, Any]:
     written = cache.written_5m + cache.written_1h
     total = sum(piece.tokens for piece in draft.pieces)
     thought = sum(block.tokens for block in blocks if isinstance(block, ThinkingOut))
-    output = min(sum(block.tokens for block in blocks), draft.body["max_tokens"]) if blocks else 0
+    output = min(sum(block.tokens for block in blocks), int(draft.body["max_tokens"])) if blocks else 0
     usage: dict[str, Any] = {
         "input_tokens": _or(plan.input_tokens, total - cache.read - written),
         "cache_creation_input_tokens": _or(plan.cache_creation, written),

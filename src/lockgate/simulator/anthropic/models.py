@@ -102,7 +102,7 @@ MODELS: tuple[Model, ...] = (
     _model("claude-opus-4-8", "Claude Opus 4.8", "2026-05-05", _FIVE, speed="beta"),
     _model("claude-opus-4-7", "Claude Opus 4.7", "2026-04-16", _FOUR_7, speed="beta"),
     _model("claude-mythos-preview", "Claude Mythos Preview", "2026-04-07", _FOUR_7),
-    _model("claude-sonnet-4-6", "Claude Sonnet 4.6", "2026-02-17", _FOUR_6, max_output_tokens=64_000),
+    _model("claude-sonnet-4-6", "Claude Sonnet 4.6", "2026-02-17", _FOUR_6),
     _model("claude-opus-4-6", "Claude Opus 4.6", "2026-02-05", _FOUR_6, speed="beta"),
     _model("claude-opus-4-5-20251101", "Claude Opus 4.5", "2025-11-24", _FOUR_5, aliases=("claude-opus-4-5",),
            efforts=_LEVELS_3),

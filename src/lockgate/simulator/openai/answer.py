@@ -66,7 +66,7 @@ class Draft(Struct, frozen=True, kw_only=True):
 def compose(draft: Draft) -> Answer:
     """Return the answer."""
     body = draft.body
-    choices = tuple(_make_choice(draft, draft.dice.child(f"choice{index}")) for index in range(body.get("n") or 1))
+    choices = tuple(_make_choice(draft, draft.dice.child(f"choice{index}")) for index in range(int(body.get("n") or 1)))
     return Answer(
         id=f"chatcmpl-{draft.dice.child('id').letters(29)}",
         model=draft.model.id,
@@ -74,7 +74,7 @@ def compose(draft: Draft) -> Answer:
         service_tier=_tier(body.get("service_tier")),
         choices=choices,
         usage=_write_usage(choices, draft),
-        top_logprobs=(body.get("top_logprobs") or 0) if body.get("logprobs") else None,
+        top_logprobs=int(body.get("top_logprobs") or 0) if body.get("logprobs") else None,
     )
 
 
@@ -106,6 +106,7 @@ def _limit(draft: Draft, text: str | None, refusal: str | None, calls: tuple[Cal
         calls = ()
     is_cut = False
     if most is not None:
+        most = int(most)
         reasoning = min(reasoning, most)
         text, calls, is_cut = _cut(text, calls, most - reasoning)
     if is_cut:

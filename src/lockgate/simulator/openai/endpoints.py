@@ -63,7 +63,8 @@ def _route(request: Request, world: World, request_id: str) -> Reply:
     is_models = path == "/v1/models" or path.startswith("/v1/models/")
     if path != "/v1/chat/completions" and not is_models:
         raise ApiError(f"Invalid URL ({request.method} {request.path})", status=404)
-    if request.method != ("GET" if is_models else "POST"):
+    is_right = request.method in _methods(path) if is_models else request.method == "POST"
+    if not is_right:
         raise ApiError(f"Not allowed to {request.method} on {request.path}.", status=405, code="method_not_supported")
     _check_key(request, world)
     if is_models:
@@ -200,6 +201,10 @@ def _use_cache(body: Mapping[str, Any], prompt_tokens: int, world: World) -> int
 # --- models and replies -------------------------------------------------------------------------------------------
 
 
+def _methods(path: str) -> tuple[str, ...]:
+    return ("GET",) if path == "/v1/models" else ("GET", "DELETE")
+
+
 def _models(path: str, request: Request, world: World, request_id: str) -> Reply:
     name = path.removeprefix("/v1/models").removeprefix("/")
     orders = world.read_orders(request, provider="openai", model=name, text="")
@@ -211,6 +216,10 @@ def _models(path: str, request: Request, world: World, request_id: str) -> Reply
     model = find_model(name, extra=world.settings.extra_models)
     if model is None:
         raise ApiError(f"The model '{name}' does not exist", status=404, param="model", code="model_not_found")
+    if request.method == "DELETE":
+        if not name.startswith("ft:"):
+            raise ApiError("You have insufficient permissions for this operation.", status=403)
+        return _json({"id": name, "object": "model", "deleted": True}, request_id, orders.fault)
     return _json(write_model(model), request_id, orders.fault)
 
 

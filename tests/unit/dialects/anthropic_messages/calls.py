@@ -7,7 +7,7 @@ from msgspec import Raw
 
 from lockgate.catalog import find_facts
 from lockgate.core.chat import Call, FunctionTool, Message, TextBlock, ThinkingBlock, ToolResultBlock, ToolUseBlock
-from lockgate.dialects import TargetInfo
+from lockgate.dialects import TargetInfo, Wishes
 from lockgate.dialects.anthropic_messages import DIALECT
 
 SONNET = "claude-sonnet-4-5-20250929"
@@ -46,15 +46,17 @@ def call(*messages, **fields):
     return Call(model="asked-for", messages=messages or (say("user", "Hi"),), **fields)
 
 
-def write(said, model=SONNET, *, strict=True):
-    facts = find_facts(model)
-    return DIALECT.write_call(said, TargetInfo(provider="anthropic", model=model, facts=facts, strict=strict))
+def write(said, model=SONNET, *, strict=True, **wishes):
+    info = TargetInfo(
+        provider="anthropic", model=model, facts=find_facts(model), strict=strict, wishes=Wishes(**wishes)
+    )
+    return DIALECT.write_call(said, info)
 
 
-def sent(said, model=SONNET, *, strict=True):
+def sent(said, model=SONNET, *, strict=True, **wishes):
     """Return the body that goes out, decoded."""
-    return msgspec.json.decode(write(said, model, strict=strict).body)
+    return msgspec.json.decode(write(said, model, strict=strict, **wishes).body)
 
 
-def headers(said, model=SONNET):
-    return {name.decode(): value.decode() for name, value in write(said, model).headers}
+def headers(said, model=SONNET, **wishes):
+    return {name.decode(): value.decode() for name, value in write(said, model, **wishes).headers}

@@ -65,7 +65,8 @@ def test_effort_brings_a_flag_on_the_model_that_needs_it(model, expected):
 
 @pytest.mark.parametrize("model, expected", [(FAST, "fast-mode-2026-02-01"), ("claude-opus-5-5", None)])
 def test_a_speed_brings_a_flag_on_the_models_that_need_it(model, expected):
-    assert betas(call(service_tier="auto"), model) == expected
+    assert betas(call(service_tier="fast"), model) == expected
+    assert betas(call(service_tier="auto"), model) is None
     assert betas(call(native={"speed": raw("fast")}), model) == expected
 
 

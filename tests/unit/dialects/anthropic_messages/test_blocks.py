@@ -133,3 +133,12 @@ def test_broken_text_within_a_block_is_a_fault_of_the_client(data, words):
     with pytest.raises(InvalidRequest, match=words) as caught:
         read_block(Raw(data), "p")
     assert caught.value.path in ("p", None)
+
+
+@pytest.mark.parametrize("kind", ["image", "document"])
+def test_further_keys_of_a_source_are_written(kind):
+    source = {"type": "base64", "media_type": "image/png", "data": "AAAA", "url": "odd", "later": {"a": 1.0}}
+    block = {"type": kind, "source": source, "foo": 1, "text": "of another type"}
+    read = read_block(Raw(msgspec.json.encode(block)), "x")
+    written = with_further_keys(write_block(read), read.raw)
+    assert msgspec.json.decode(msgspec.json.encode(written)) == block

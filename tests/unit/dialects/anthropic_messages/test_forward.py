@@ -1,4 +1,5 @@
 import pytest
+from msgspec import Raw
 
 from lockgate.core.body import peek
 from lockgate.core.chat import Call
@@ -79,6 +80,16 @@ def test_betas_of_headers_join_those_of_a_call():
     assert with_headers(call, {}) is call
 
 
+def test_ids_of_headers_join_a_call_and_win_over_its_body():
+    call = Call(model="m", messages=(), native={"user_profile_id": Raw(b'"of_the_body"'), "speed": Raw(b'"fast"')})
+    client = {b"anthropic-user-profile-id": b"u", b"anthropic-workspace-id": b"w"}
+    assert with_headers(call, client).native == {
+        "user_profile_id": Raw(b'"u"'),
+        "workspace_id": Raw(b'"w"'),
+        "speed": Raw(b'"fast"'),
+    }
+
+
 def test_what_was_changed_is_named():
     written = sent(b'{"model":"@s/m","top_p":0.5,"temperature":1.0,"betas":["x"]}')
     assert written.body == b'{"model":"m","temperature":1.0}'
@@ -93,3 +104,19 @@ def test_what_was_changed_is_named():
 def test_a_client_that_names_the_beta_of_the_old_output_format_keeps_it(client, betas):
     members = b'"model":"m","output_format":{"type":"json_schema","schema":{}}'
     assert sent(b"{" + members + betas + b"}", client).body == b"{" + members + b"}"
+
+
+@pytest.mark.parametrize(
+    "client, named, expected",
+    [
+        ({}, None, None),
+        ({}, "2026-10-21", "2026-10-21"),
+        ({b"anthropic-version": b"2026-10-21"}, None, "2026-10-21"),
+        ({b"anthropic-version": b"2023-06-01"}, "2026-10-21", "2023-06-01"),
+        ({b"x-portkey-anthropic-version": b"2026-10-21", b"anthropic-version": b"2023-06-01"}, None, "2026-10-21"),
+        ({b"anthropic-version": b"bedrock-2023-05-31"}, "2026-10-21", "2026-10-21"),
+    ],
+)
+def test_the_version_of_a_header_is_stronger_than_that_of_a_translated_body(client, named, expected):
+    call = Call(model="m", messages=(), api_version=named)
+    assert with_headers(call, client).api_version == expected

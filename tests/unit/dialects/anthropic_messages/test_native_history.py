@@ -5,9 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
+from lockgate.core.body import peek
 from lockgate.core.json_edit import Edit, read_members
 from lockgate.core.notes import Notes
 from lockgate.dialects.anthropic_messages.identifiers import ToolIds
+from lockgate.dialects.anthropic_messages.native_body import adjust
 from lockgate.dialects.anthropic_messages.native_history import RENAMED, UNSIGNED, needs_repair, repair
 
 SIGNED = {"type": "thinking", "thinking": "", "signature": "EqQB"}
@@ -160,3 +162,11 @@ def test_a_repaired_conversation_needs_no_repair(messages):
     out, _, _ = repaired(messages)
     assert not needs_repair(Raw(out[12:-1]))
     assert all(not isinstance(m["content"], list) or m["content"] or m in messages for m in json.loads(out)["messages"])
+
+
+def test_half_a_character_does_not_keep_a_conversation_from_being_repaired():
+    text = rb'{"model":"m","messages":[{"role":"assistant","content":[{"type":"thinking","thinking":"\ud83d"},%b]}]}'
+    kept = rb'{"type":"text","text":"\udc00"}'
+    body = text % kept
+    changed, _ = adjust(body, peek(body), ())
+    assert changed == rb'{"model":"m","messages":[{"role":"assistant","content":[%b]}]}' % kept

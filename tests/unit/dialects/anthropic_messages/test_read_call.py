@@ -246,3 +246,8 @@ def test_garbage_raises_nothing_else(noise, at):
         read_call(body[:at] + noise + body[at:])
     except InvalidRequest:
         pass
+
+
+def test_unknown_keys_of_messages_are_named_with_their_place():
+    messages = [{"role": "user", "content": "q"}, {"role": "user", "content": "r", "id": "m1", "later": None}]
+    assert read(messages=messages, of_tomorrow=1).unknown == ("of_tomorrow", "messages[1].id")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.dialects.anthropic_messages.calls import call, raw, sent, write
+from tests.unit.dialects.anthropic_messages.calls import call, headers, raw, sent, write
 
 ANY = "claude-sonnet-4-0"
 ONE = "claude-sonnet-4-5"
@@ -88,7 +88,7 @@ def test_a_user_is_sent_unless_anthropic_would_refuse_it(user, is_sent):
         (ONE, "priority", "auto", None, False),
         (ONE, "fast", None, "fast", False),
         (ONE, "flex", None, None, True),
-        (FAST, "auto", None, "fast", False),
+        (FAST, "auto", "auto", None, False),
         (FAST, "fast", None, "fast", False),
         (FAST, "default", None, "standard", False),
         (FAST, "priority", None, None, True),
@@ -100,6 +100,54 @@ def test_a_tier_becomes_a_tier_or_a_speed(model, tier, service_tier, speed, is_d
     body = sent(said, model)
     assert (body.get("service_tier"), body.get("speed")) == (service_tier, speed)
     assert write(said, model).dropped == (("service_tier",) if is_dropped else ())
+
+
+@pytest.mark.parametrize("model", [ONE, FAST])
+@pytest.mark.parametrize(
+    "mapping, tier, service_tier, speed",
+    [
+        ("speed", "auto", None, "fast"),
+        ("speed", "fast", None, "fast"),
+        ("speed", "default", None, "standard"),
+        ("speed", "standard", None, "standard"),
+        ("speed", "standard_only", None, "standard"),
+        ("speed", "priority", None, None),
+        ("speed", "flex", None, None),
+        ("native", "auto", "auto", None),
+        ("native", "fast", None, "fast"),
+        ("native", "default", "standard_only", None),
+        ("native", "standard", "standard_only", None),
+        ("native", "standard_only", "standard_only", None),
+        ("native", "priority", "auto", None),
+        ("native", "flex", None, None),
+    ],
+)
+def test_a_config_may_say_how_a_tier_is_sent_to_every_model(model, mapping, tier, service_tier, speed):
+    said = call(service_tier=tier)
+    body = sent(said, model, tiers=mapping)
+    assert (body.get("service_tier"), body.get("speed")) == (service_tier, speed)
+    is_lost = service_tier is speed is None
+    assert write(said, model, tiers=mapping).dropped == (("service_tier",) if is_lost else ())
+
+
+def test_a_fast_speed_that_auto_became_is_named_and_brings_its_beta():
+    said = call(service_tier="auto")
+    assert write(said, FAST, tiers="speed").adjusted == ("service_tier: auto sent as speed fast",)
+    assert (
+        headers(said, FAST, tiers="speed")["anthropic-beta"]
+        == headers(call(service_tier="fast"), FAST)["anthropic-beta"]
+    )
+    assert (
+        sent(call(service_tier="auto", native={"speed": raw("standard")}), FAST, tiers="speed")["speed"] == "standard"
+    )
+
+
+def test_a_price_is_raised_only_when_asked_for_and_then_named():
+    for tier in ("auto", "default", "standard", "priority", "flex"):
+        assert sent(call(service_tier=tier), FAST).get("speed") != "fast"
+        assert b"fast" not in dict(write(call(service_tier="auto"), FAST).headers).get(b"anthropic-beta", b"")
+    assert write(call(service_tier="priority"), ONE).adjusted == ("service_tier: priority sent as auto",)
+    assert write(call(service_tier="fast"), FAST).adjusted == ("service_tier: fast sent as speed fast",)
 
 
 def test_a_clients_own_speed_and_tier_win():

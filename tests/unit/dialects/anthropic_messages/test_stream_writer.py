@@ -42,6 +42,13 @@ def events(data):
     return [body for _, body in found]
 
 
+def test_an_estimate_stands_where_the_provider_counts_nothing():
+    [silent] = write(Finish("end_turn", None))
+    assert silent["usage"] == {"output_tokens": 0}, "what began the message is not overwritten by zeros"
+    [counted] = write(Finish("end_turn", None, Usage(input=0, output=3)))
+    assert counted["usage"]["input_tokens"] == 0
+
+
 def test_a_reply_of_another_provider_begins_with_an_estimate_and_a_ping():
     message, ping = write(Start("chatcmpl-1", "gpt"))
     assert ping == {"type": "ping"}

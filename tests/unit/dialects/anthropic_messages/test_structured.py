@@ -43,6 +43,12 @@ def test_a_native_schema_goes_into_the_output_config(tools):
     assert len(body.get("tools", ())) == len(tools)
 
 
+def test_rules_that_claude_does_not_enforce_are_named():
+    adjusted = "response_format: maximum, minimum moved into descriptions, Claude does not enforce them"
+    assert write(call(output=AS_PERSON), NATIVE).adjusted == (adjusted,)
+    assert write(call(output=AS_LIST), NATIVE).adjusted == ()
+
+
 @pytest.mark.parametrize("model", [NATIVE, EMULATED])
 def test_a_root_that_is_no_object_is_wrapped(model):
     written = write(call(output=AS_LIST), model)
@@ -70,6 +76,10 @@ def test_a_model_without_structured_output_answers_through_a_tool():
         ({"tools": (tool(),)}, {"type": "any"}),
         ({"tools": (tool(),), "tool_choice": ToolChoice(mode="auto")}, {"type": "any"}),
         ({"tools": (tool(),), "tool_choice": ToolChoice(mode="none")}, {"type": "tool", "name": "person"}),
+        (
+            {"tools": (tool(),), "tool_choice": ToolChoice(mode="auto", parallel=False)},
+            {"type": "any", "disable_parallel_tool_use": True},
+        ),
         ({"tools": (tool(),), "tool_choice": ToolChoice(mode="tool", name="look")}, {"type": "tool", "name": "look"}),
     ],
 )

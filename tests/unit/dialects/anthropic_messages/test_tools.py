@@ -43,6 +43,28 @@ def test_a_native_tool_keeps_its_bytes():
     assert b'"tools":[%b]' % bytes(data) in body
 
 
+def test_the_model_of_an_advisor_is_sent_without_a_slug():
+    advisor = {"type": "advisor_20260301", "name": "advisor", "model": "@prod/claude-opus-5", "max_uses": 1}
+    written = write(call(tools=(NativeTool(type=advisor["type"], name="advisor", raw=raw(advisor)),)))
+    assert msgspec.json.decode(written.body)["tools"] == [{**advisor, "model": "claude-opus-5"}]
+    assert written.adjusted == ("tools.model: slug left out",)
+
+
+@pytest.mark.parametrize(
+    "choice, dropped",
+    [
+        (ToolChoice(mode="auto"), ("tool_choice",)),
+        (ToolChoice(mode="any", parallel=False), ("tool_choice", "parallel_tool_calls")),
+        (ToolChoice(parallel=False), ("parallel_tool_calls",)),
+        (ToolChoice(raw=raw({"type": "some"})), ("tool_choice",)),
+        (ToolChoice(mode="none"), ()),
+        (ToolChoice(), ()),
+    ],
+)
+def test_a_choice_without_tools_is_named(choice, dropped):
+    assert write(call(tool_choice=choice)).dropped == dropped
+
+
 def test_no_tools_means_no_choice():
     body = sent(call(tool_choice=ToolChoice(mode="any")))
     assert "tools" not in body
@@ -93,6 +115,22 @@ def test_a_model_that_cannot_be_forced_is_asked(choice, expected, line, names):
     assert write(said, FREE).adjusted == (
         "tool_choice: asked for in the system prompt, the model refuses a forced choice",
     )
+
+
+@pytest.mark.parametrize(
+    "choice, expected",
+    [
+        (ToolChoice(mode="any"), {"type": "any"}),
+        (ToolChoice(mode="tool", name="find"), {"type": "tool", "name": "find"}),
+    ],
+)
+def test_a_config_may_have_a_forced_choice_sent_where_it_is_refused(choice, expected):
+    said = call(tools=(tool("look"), tool("find")), tool_choice=choice)
+    body = sent(said, FREE, passes_forced_tools=True)
+    assert body["tool_choice"] == expected
+    assert "system" not in body
+    assert [entry["name"] for entry in body["tools"]] == ["look", "find"]
+    assert write(said, FREE, passes_forced_tools=True).adjusted == ()
 
 
 def test_a_clients_own_object_is_passed_even_where_it_is_refused():

@@ -330,3 +330,95 @@ def test_the_prefix_stays_when_the_conversation_grows(steps):
 
 def test_thinking_block_without_signature_is_no_error_in_the_user_turn():
     assert shape(say("user", ThinkingBlock(text="x"), "a")) == [("user", ["a"])]
+
+
+def missing(call_id):
+    return {"type": "tool_result", "tool_use_id": call_id, "content": "(no result)", "is_error": True}
+
+
+def repaired(*messages):
+    """Return the turns and what is told of them, repaired."""
+    said = call(*messages)
+    body, told = sent(said, repairs_tool_history=True), write(said, repairs_tool_history=True).adjusted
+    return [(turn["role"], turn["content"]) for turn in body["messages"]], told
+
+
+def test_a_result_that_is_missing_is_put_in_at_its_place():
+    messages = (say("user", "a"), say("assistant", use("x"), use("y"), use("z")), say("user", result("z"), "go on"))
+    content, told = repaired(*messages)
+    assert [block.get("tool_use_id", "text") for block in content[2][1]] == ["x", "y", "z", "text"]
+    assert content[2][1][:2] == [missing("x"), missing("y")]
+    assert told == (
+        "messages.content.tool_result: x had none, an error put in",
+        "messages.content.tool_result: y had none, an error put in",
+    )
+    assert [block.get("tool_use_id", "text") for block in turns(*messages)[2][1]] == ["z", "text"]
+    assert write(call(*messages)).adjusted == ()
+
+
+def test_a_call_at_the_end_gets_a_turn_for_its_result():
+    content, _ = repaired(say("user", "a"), say("assistant", use("x")))
+    assert content[2:] == [("user", [missing("x")])]
+
+
+def test_calls_of_one_id_each_get_their_result():
+    content, told = repaired(
+        say("assistant", use("x")), say("user", "and?"), say("assistant", use("x")), say("user", result("x"))
+    )
+    assert content[1][1][0] == missing("x")
+    assert [block["tool_use_id"] for block in content[3][1]] == ["x_2"]
+    assert told == ("messages.content.tool_result: x had none, an error put in",)
+
+
+def test_a_result_without_a_call_is_left_out():
+    messages = (say("user", "a"), say("assistant", "b"), say("user", result("gone"), "c"))
+    assert repaired(*messages) == (
+        [
+            (role, [{"type": "text", "text": words}])
+            for role, words in (("user", "a"), ("assistant", "b"), ("user", "c"))
+        ],
+        ("messages.content.tool_result: gone left out, there is no such call",),
+    )
+    assert shape(*messages)[2] == ("user", ["gone", "c"])
+
+
+def test_a_whole_history_is_not_touched():
+    messages = (say("user", "a"), say("assistant", use("x")), say("user", result("x")))
+    assert repaired(*messages) == (turns(*messages), ())
+
+
+def placed(*messages, model="claude-opus-4-8"):
+    """Return the system prompt and the turns where system messages may stay."""
+    body = sent(call(*messages, system=(text("Be kind."),)), model, keeps_system_turns=True)
+    return words(body["system"]), [(turn["role"], words(turn["content"])) for turn in body["messages"]]
+
+
+def test_a_system_message_behind_a_users_turn_stays_where_that_is_wanted_and_taken():
+    messages = (say("user", "a"), say("system", "s"), say("system", "", "t"), say("assistant", "b"), say("user", "c"))
+    assert placed(*messages) == (
+        ["Be kind."],
+        [("user", ["a"]), ("system", ["s", "t"]), ("assistant", ["b"]), ("user", ["c"])],
+    )
+    hoisted = (["Be kind.", "s", "t"], [("user", ["a"]), ("assistant", ["b"]), ("user", ["c"])])
+    assert placed(*messages, model="claude-opus-4-7") == hoisted
+    assert write(call(*messages), "claude-opus-4-8", keeps_system_turns=True).adjusted == ()
+    assert write(call(*messages), "claude-opus-4-8").adjusted == ("messages.system: moved into the system prompt",)
+
+
+def test_a_system_message_that_may_not_stay_is_moved():
+    messages = (say("user", "a"), say("assistant", use("x")), say("system", "s"), say("user", result("x")))
+    assert placed(*messages) == (["Be kind.", "s"], [("user", ["a"]), ("assistant", ["x"]), ("user", ["x"])])
+    assert placed(say("system", "s"), say("user", "a")) == (["Be kind.", "s"], [("user", ["a"])])
+
+
+def test_an_empty_system_message_opens_no_turn_and_its_mark_is_kept_by_one():
+    assert placed(say("user", "a"), say("system", " ")) == (["Be kind."], [("user", ["a"])])
+    said = call(say("user", "a"), say("system", "s"), say("system", text("", cache=EPHEMERAL)))
+    (_, system) = sent(said, "claude-opus-4-8", keeps_system_turns=True)["messages"]
+    assert system == {"role": "system", "content": [{"type": "text", "text": "s", "cache_control": MARK}]}
+
+
+def test_only_text_may_stay_as_a_system_message():
+    said = call(say("user", "a"), say("system", ImageBlock(source=UrlSource(url="https://x.example/a.png"))))
+    with pytest.raises(Unsupported, match="text only"):
+        write(said, "claude-opus-4-8", keeps_system_turns=True)

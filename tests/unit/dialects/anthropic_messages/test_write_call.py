@@ -67,6 +67,20 @@ def test_native_fields_keep_their_bytes():
     assert msgspec.json.decode(body)["metadata"] == {"user_id": "a@b.example", "k": 1}
 
 
+def test_models_of_fallbacks_are_sent_without_a_slug():
+    fallbacks = [{"model": "@prod/claude-haiku-4-5", "max_tokens": 5}, {"model": "claude-opus-5"}, "default"]
+    written = write(call(native={"fallbacks": raw(fallbacks[:2])}))
+    assert msgspec.json.decode(written.body)["fallbacks"] == [
+        {**fallbacks[0], "model": "claude-haiku-4-5"},
+        fallbacks[1],
+    ]
+    assert written.adjusted == ("fallbacks.model: slug left out",)
+    for kept in (fallbacks[1:], "default"):
+        written = write(call(native={"fallbacks": raw(kept)}))
+        assert b'"fallbacks":%b' % bytes(raw(kept)) in written.body
+        assert written.adjusted == ()
+
+
 def test_a_native_field_of_another_api_is_dropped_by_name():
     written = write(call(native={"reasoning_summary": raw(1)}, unknown=("seed",)))
     assert written.dropped == ("seed", "reasoning_summary")
@@ -79,8 +93,23 @@ def test_a_user_profile_goes_into_its_header():
     assert "user_profile_id" not in sent(said)
 
 
-def test_a_user_profile_never_breaks_a_header():
-    assert "anthropic-user-profile-id" not in headers(call(native={"user_profile_id": raw("a\r\nb: c")}))
+def test_a_workspace_goes_into_its_header():
+    said = call(native={"workspace_id": raw("wrkspc_1"), "user_profile_id": raw("prof_1")})
+    assert headers(said) == {
+        "anthropic-version": "2023-06-01",
+        "anthropic-user-profile-id": "prof_1",
+        "anthropic-workspace-id": "wrkspc_1",
+    }
+    assert "workspace_id" not in sent(said)
+    assert write(said).dropped == ()
+
+
+@pytest.mark.parametrize("name", ["user_profile_id", "workspace_id"])
+@pytest.mark.parametrize("value", ["a\r\nb: c", "é", "", 7, ["a"]])
+def test_an_id_never_breaks_a_header_and_is_named_instead(name, value):
+    said = call(native={name: raw(value)})
+    assert headers(said) == {"anthropic-version": "2023-06-01"}
+    assert write(said).dropped == (name,)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +127,28 @@ def test_a_user_profile_never_breaks_a_header():
 )
 def test_the_version_is_the_clients_unless_it_forbids_what_is_sent(asked, temperature, model, expected):
     assert headers(call(api_version=asked, temperature=temperature), model)["anthropic-version"] == expected
+
+
+@pytest.mark.parametrize(
+    "default, asked, temperature, expected",
+    [
+        (None, None, None, "2023-06-01"),
+        ("auto", None, None, "2026-10-21"),
+        ("auto", None, 0.5, "2023-06-01"),
+        ("auto", "2023-06-01", None, "2023-06-01"),
+        ("2026-10-21", None, None, "2026-10-21"),
+        ("2026-10-21", None, 0.5, "2023-06-01"),
+        ("2023-06-01", None, None, "2023-06-01"),
+        ("2023-06-01", "2026-10-21", None, "2026-10-21"),
+        ("2026-10-21", "auto", None, "2023-06-01"),
+    ],
+)
+def test_the_operators_version_is_for_clients_that_name_none(default, asked, temperature, expected):
+    said = call(api_version=asked, temperature=temperature)
+    info = TargetInfo(provider="anthropic", model=SONNET, facts=find_facts(SONNET), api_version=default)
+    written = DIALECT.write_call(said, info)
+    assert dict(written.headers)[b"anthropic-version"].decode() == expected
+    assert not written.adjusted, "nobody asked for what gave way"
 
 
 def test_a_version_that_had_to_give_way_is_named():

@@ -1,3 +1,9 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from lockgate.core.body import peek
 from lockgate.core.chat import Call
 from lockgate.dialects.openai_chat.forward import client_headers, forward, with_headers
@@ -19,6 +25,62 @@ def test_openais_own_headers_go_along():
     )
 
 
+def test_headers_that_only_anthropic_obeys_are_named():
+    client = {b"anthropic-user-profile-id": b"u", b"anthropic-workspace-id": b"w"}
+    names = ("user_profile_id", "workspace_id")
+    assert forward(b"{}", peek(b"{}"), None, client).dropped == names
+    assert with_headers(Call(model="m", messages=(), unknown=("n",)), client).unknown == ("n", *names)
+    assert client_headers(client) == ()
+
+
 def test_headers_change_nothing_in_a_call():
     call = Call(model="m", messages=())
     assert with_headers(call, {b"anthropic-beta": b"x"}) is call
+
+
+ASKED = b'"stream_options":{"include_usage":true}'
+
+
+@pytest.mark.parametrize(
+    "body, sent",
+    [
+        (b'{"stream":true}', b'{"stream":true,' + ASKED + b"}"),
+        (b'{ "stream" : true } \n', b'{ "stream" : true ,' + ASKED + b"} \n"),
+        (b'{"stream":true,"stream_options":null,"x":1}', b'{"stream":true,' + ASKED + b',"x":1}'),
+        (b'{"stream_options":{},"stream":true}', b"{" + ASKED + b',"stream":true}'),
+        (
+            b'{"stream":true,"stream_options": {"include_obfuscation":false}}',
+            b'{"stream":true,"stream_options": {"include_obfuscation":false,"include_usage":true}}',
+        ),
+        (b'{"stream":true,"stream_options":{"include_usage":false}}', b'{"stream":true,' + ASKED + b"}"),
+        (b'{"stream":true,"stream_options":{"include_usage":null}}', b'{"stream":true,' + ASKED + b"}"),
+        (
+            b'{"stream":true,"stream_options":{"include_usage":true},"stream_options":{"include_usage":false}}',
+            b'{"stream":true,"stream_options":{"include_usage":true},' + ASKED + b"}",
+        ),
+        (b'{"stream":true,"a":"\\"stream_options\\""}', b'{"stream":true,"a":"\\"stream_options\\"",' + ASKED + b"}"),
+    ],
+)
+def test_usage_of_a_stream_is_asked_for_and_nothing_else_changes(body, sent):
+    written = forward(body, peek(body), None, {})
+    assert (written.body, written.hides_usage) == (sent, True)
+
+
+@pytest.mark.parametrize(
+    "body", [b"{}", b'{"stream":false}', b'{"stream":true,"stream_options":{"include_usage":true}}']
+)
+def test_who_asks_for_usage_or_for_no_stream_is_taken_at_their_word(body):
+    written = forward(body, peek(body), None, {})
+    assert written.body is body
+    assert not written.hides_usage
+
+
+NAME = st.sampled_from(["stream_options", "stream\\u005foptions", "\\u0073tream_options", "x"])
+VALUE = st.sampled_from(["null", "{}", '{"include_usage":false}', '{"include\\u005fusage":false}', '{"a":{}}'])
+
+
+@given(st.lists(st.tuples(NAME, VALUE), max_size=3))
+def test_nobody_opts_out_of_metering(members):
+    body = ("{" + "".join(f'"{name}": {value}, ' for name, value in members) + '"stream": true}').encode()
+    written = forward(body, peek(body), None, {})
+    assert json.loads(written.body)["stream_options"]["include_usage"] is True

@@ -8,6 +8,7 @@ from lockgate.errors import InvalidRequest
 from tests.unit.dialects.openai_chat.samples import blocks, read
 
 CACHE = {"type": "ephemeral", "ttl": "1h"}
+PROGRAM = {"type": "code_execution_20260120", "tool_id": "srvtoolu_1"}
 THINKING = {"type": "thinking", "thinking": "hm", "signature": "sig"}
 REDACTED = {"type": "redacted_thinking", "data": "enc"}
 SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}}
@@ -124,6 +125,11 @@ CASES = {
             )
         ],
     ),
+    "a call of a program": (
+        {"tool_calls": [call("a", caller=PROGRAM)]},
+        [use("a", raw={"type": "tool_use", "id": "a", "name": "f", "input": {"a": 1}, "caller": PROGRAM})],
+    ),
+    "a call of nobody": ({"tool_calls": [call("a", caller=None)]}, [use("a")]),
     "the same id twice": ({"tool_calls": [call("a"), call("a")]}, [use("a"), use("a")]),
     "reasoning of others": ({"content": "x", "reasoning_content": "secret", "reasoning": "secret"}, [text("x")]),
     "LiteLLM's thinking": (

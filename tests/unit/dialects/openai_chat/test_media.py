@@ -113,3 +113,26 @@ def test_addresses_are_told_apart(url, is_web, is_pdf):
 )
 def test_media_types_have_one_spelling(spelling, usual):
     assert media.same_type(spelling) == usual
+
+
+@pytest.mark.parametrize(
+    ("value", "is_uri"),
+    [
+        ("data:text/plain,hello", True),
+        ("DATA:Text/Plain;charset=utf-8;base64,aGk=", True),
+        ("data:application/vnd.api+json,{}", True),
+        ("data:;base64,aGk=", True),
+        ("data:;BASE64,aGk=", True),
+        ("data: three rows", False),
+        ("data: one, two", False),
+        ("data:a,b,c", False),
+        ("data:and/or,what", False),
+        ("data:text/plain is a type, and so on", False),
+        ("data:", False),
+        ("data", False),
+        ("see data:text/plain,x", False),
+        ("data:text/" + "x" * 1000, False),
+    ],
+)
+def test_prose_is_told_from_a_data_uri(value, is_uri):
+    assert media.is_plain_data_uri(value) is is_uri

@@ -153,3 +153,48 @@ def test_a_message_that_cannot_be_read_is_refused_with_its_path(name):
     with pytest.raises(InvalidRequest) as caught:
         read(*messages)
     assert caught.value.path == path
+
+
+THOUGHT = {"type": "thinking", "thinking": "hm", "signature": "c2ln"}
+SAID = {"role": "assistant", "content": "so"}
+LOST = {
+    "name of a user": ({**USER, "name": "ann"}, ("messages.name",)),
+    "name of a system message": ({"role": "system", "content": "x", "name": "ann"}, ("messages.name",)),
+    "name of an assistant": ({**SAID, "name": "bot"}, ("messages.name",)),
+    "no name": ({**USER, "name": None}, ()),
+    "reasoning content": ({**SAID, "reasoning_content": "hm"}, ("messages.reasoning_content",)),
+    "reasoning": ({**SAID, "reasoning": "hm"}, ("messages.reasoning",)),
+    "reasoning that is no text": ({**SAID, "reasoning_content": [{"text": "hm"}]}, ("messages.reasoning_content",)),
+    "no reasoning": ({**SAID, "reasoning_content": None, "reasoning": ""}, ()),
+    "a copy of signed thinking": ({**SAID, "reasoning_content": "hm", "thinking_blocks": [THOUGHT]}, ()),
+    "a copy of a block": ({**SAID, "reasoning_content": "hm", "content_blocks": [THOUGHT]}, ()),
+    "detail": (
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://e.org", "detail": "low"}}]},
+        ("messages.content.image_url.detail",),
+    ),
+    "automatic detail": (
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://e.org", "detail": "auto"}}]},
+        (),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_what_the_canonical_form_has_no_place_for_is_named_once(name):
+    message, expected = LOST[name]
+    assert read(USER, message, USER, message).unknown == expected
+
+
+def test_the_name_of_a_function_is_known_from_its_call():
+    result = {"role": "tool", "tool_call_id": "a", "name": "f", "content": "x"}
+    assert read(USER, calls("a"), result).unknown == ()
+
+
+def test_what_is_lost_is_named_beside_unknown_fields():
+    assert read({**USER, "name": "ann"}, seed=7).unknown == ("seed", "messages.name")
+
+
+def test_a_refusal_beside_other_words_is_named():
+    for words in ({"content": "x"}, {"content_blocks": [{"type": "text", "text": "x"}]}):
+        assert read(USER, {"role": "assistant", "refusal": "no", **words}).unknown == ("messages.refusal",)
+    assert read(USER, {"role": "assistant", "refusal": "no"}).unknown == ()

@@ -83,3 +83,38 @@ def test_it_knows_what_the_reader_knows():
     reply = samples.assemble(samples.listen(stream))
     summary = listen(stream)
     assert (summary.usage, summary.stop_reason, summary.id) == (reply.usage, reply.stop_reason, reply.id)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
+def test_usage_that_only_we_asked_for_is_kept_back(at_once, line_end):
+    stream = [data(item).replace(b"\n", line_end) for item in STREAM]
+    found = DIALECT.stream_meter(hides_usage=True)
+    passed = found.feed(b"".join(stream)) if at_once else b"".join([found.feed(item) for item in stream])
+    assert passed == b"".join([*stream[:4], stream[5]])
+    assert found.summary.usage == Usage(input=60, output=30)
+    assert found.summary.is_complete
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        chunk({"content": "x"}, finish="stop", usage=USAGE),
+        chunk(choices=[], usage=None, prompt_filter_results=[]),
+        chunk(choices=[], usage=USAGE, error={"message": "m"}),
+        {"error": {"message": "m"}},
+    ],
+)
+def test_what_says_more_than_usage_is_for_the_client(item):
+    found = DIALECT.stream_meter(hides_usage=True)
+    stream = data(STREAM[0], item, "[DONE]")
+    assert found.feed(stream) == stream
+
+
+def test_usage_that_the_client_asked_for_is_passed_on():
+    assert DIALECT.stream_meter().feed(data(*STREAM)) == data(*STREAM)
+
+
+def test_when_nothing_is_left_nothing_is_passed_on():
+    found = DIALECT.stream_meter(hides_usage=True)
+    assert found.feed(data(STREAM[4])) == b""

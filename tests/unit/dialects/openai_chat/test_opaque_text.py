@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lockgate.core.chat import OpaqueBlock
-from lockgate.dialects.openai_chat.opaque_text import source_line, text_of_block
+from lockgate.dialects.openai_chat.opaque_text import cites, is_cited, others_than_text, source_line, text_of_block
 from tests.unit.dialects.openai_chat.samples import raw
 
 TEXTS = {
@@ -72,3 +72,39 @@ LINES = {
 def test_pages_that_a_server_found_are_one_line(name):
     block, line = LINES[name]
     assert source_line(OpaqueBlock(type=block["type"], raw=raw(block))) == line
+
+
+@pytest.mark.parametrize(
+    ("value", "does_cite"),
+    [
+        ({"enabled": True}, True),
+        ({"enabled": False}, False),
+        ({}, False),
+        ([], False),
+        ([{"type": "char_location"}], True),
+        (7, False),
+    ],
+)
+def test_citations_that_are_asked_for_or_given_count(value, does_cite):
+    assert cites(raw(value)) is does_cite
+
+
+def test_without_citations_nothing_is_cited():
+    assert cites(None) is False
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"), [(("text",), []), (("text", "image"), ["image"]), ((), []), ((None,), ["unknown"])]
+)
+def test_what_is_no_text_in_a_block_is_seen(kinds, expected):
+    content = [{"type": kind} for kind in kinds]
+    document = {"type": "document", "source": {"type": "content", "content": content}}
+    assert others_than_text(OpaqueBlock(type="document", raw=raw(document))) == expected
+    found = {"type": "search_result", "content": content}
+    assert others_than_text(OpaqueBlock(type="search_result", raw=raw(found))) == expected
+
+
+def test_citations_of_a_block_and_of_its_texts_are_seen():
+    cited = {"type": "text", "text": "x", "citations": [{"type": "char_location"}]}
+    for keys, expected in (({"citations": {"enabled": True}}, True), ({"content": [cited]}, True), ({}, False)):
+        assert is_cited(OpaqueBlock(type="search_result", raw=raw({"type": "search_result", **keys}))) is expected

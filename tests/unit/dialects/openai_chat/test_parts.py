@@ -276,3 +276,15 @@ def test_of_too_many_breakpoints_the_last_are_kept(own, kept):
 def test_parts_can_be_read_alone():
     assert read_parts([raw({"type": "text", "text": ""})], Reading()) == []
     assert blocks({"role": "user", "content": []}) == []
+
+
+@pytest.mark.parametrize("data", ["data: three rows", "data: one, two", "data:", "data:a,b\n1,2"])
+def test_text_that_begins_like_a_data_uri_stays_text_when_its_type_says_so(data):
+    assert parts(file(file_data=data, mime_type="text/csv")) == [document(source=words(data))]
+
+
+def test_a_data_uri_decides_beyond_doubt_whatever_the_type_says():
+    uri = f"data:application/pdf;base64,{PDF}"
+    assert parts(file(file_data=uri, mime_type="text/plain")) == [document(source=inline("application/pdf", PDF))]
+    with pytest.raises(InvalidRequest, match="base64"):
+        parts(file(file_data="data:text/plain;base64,!", mime_type="text/plain"))

@@ -51,11 +51,19 @@ CASES = {
         {"user": "u", "safety_identifier": "s"},
         {"user": "u", "unknown": ["safety_identifier"]},
     ),
+    "the user of metadata before all others": (
+        {"user": "u", "safety_identifier": "s", "metadata": {"user_id": "m"}},
+        {"user": "m", "unknown": ["user", "safety_identifier"]},
+    ),
+    "metadata without a user": ({"user": "u", "metadata": {"user_id": None}}, {"user": "u"}),
     "user in metadata": ({"metadata": {"user_id": "m"}}, {"user": "m"}),
     "further metadata": ({"metadata": {"user_id": "m", "run": "1"}}, {"user": "m", "unknown": ["metadata"]}),
     "service tier": ({"service_tier": "auto"}, {"service_tier": "auto"}),
     "reasoning effort": ({"reasoning_effort": "high"}, {"effort": "high"}),
-    "reasoning": ({"reasoning": {"effort": "low", "summary": "auto"}}, {"effort": "low"}),
+    "reasoning": (
+        {"reasoning": {"effort": "low", "summary": "auto"}},
+        {"effort": "low", "unknown": ["reasoning.summary"]},
+    ),
     "effort of output_config": (
         {"reasoning_effort": "high", "output_config": {"effort": "max"}},
         {"effort": "max", "native": {"output_config": {"effort": "max"}}},

@@ -54,7 +54,7 @@ FIELDS = {
         },
         "messages",
     ),
-    "search": ({"web_search_options": {"search_context_size": "low"}}, "tools"),
+    "search": ({"web_search_options": {}}, "tools"),
     "body of its own": ({"extra_body": {"thinking": {"type": "adaptive"}}}, "thinking"),
 }
 

@@ -190,3 +190,22 @@ def test_a_summary_never_raises(name):
 @given(st.binary(max_size=60))
 def test_a_summary_of_garbage_is_empty(garbage):
     assert DIALECT.read_summary(garbage).id is None
+
+
+LINK = {"type": "url_citation", "url_citation": {"url": "https://x.example", "title": "x"}}
+SPOKEN = {"id": "audio_1", "data": "AAAA", "expires_at": 1, "transcript": "x"}
+
+
+@pytest.mark.parametrize(
+    ("message", "dropped"),
+    [
+        ({"annotations": [LINK]}, ("choices.message.annotations",)),
+        ({"audio": SPOKEN}, ("choices.message.audio",)),
+        ({"annotations": [LINK], "audio": SPOKEN}, ("choices.message.annotations", "choices.message.audio")),
+        ({"annotations": [], "audio": None}, ()),
+        ({"annotations": [LINK], "content_blocks": [{"type": "text", "text": "x"}]}, ()),
+        ({}, ()),
+    ],
+)
+def test_what_no_other_format_can_say_of_a_reply_is_named(message, dropped):
+    assert DIALECT.read_reply(body({"content": "x", **message}), ReplyRules()).dropped == dropped

@@ -358,3 +358,12 @@ def test_whole_and_streamed_replies_are_the_same():
     )
     assert streamed == shape(whole)
     assert raw(shape(whole)["content"]) == raw(streamed["content"])
+
+
+def test_what_no_other_format_can_say_of_a_stream_is_named_once():
+    reader = DIALECT.stream_reader(ReplyRules())
+    reader.feed(data(chunk(ROLE), chunk({"content": "x", "annotations": []})))
+    assert reader.dropped == ()
+    reader.feed(data(chunk({"annotations": [{"type": "url_citation"}]}), chunk({"audio": {"data": "AA"}})))
+    reader.feed(data(chunk({"audio": {"data": "BB"}}), END, "[DONE]"))
+    assert reader.dropped == ("choices.message.annotations", "choices.message.audio")

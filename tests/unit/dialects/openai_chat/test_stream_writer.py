@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -212,6 +213,17 @@ def test_a_toolset_is_named_for_clients_beyond_openais_fields():
     used = ToolUseBlock(id="t", name="click", input=EMPTY_OBJECT, raw=raw({"toolset_name": "computer"}))
     assert deltas(speak([BlockStart(0, used)], strict=False))[0]["tool_calls"][0]["toolset_name"] == "computer"
     assert "toolset_name" not in deltas(speak([BlockStart(0, used)]))[0]["tool_calls"][0]
+
+
+def test_who_made_a_call_goes_along_in_one_line():
+    caller = {"type": "code_execution_20260120", "tool_id": "é☂"}
+    used = ToolUseBlock(
+        id="t",
+        name="n",
+        input=EMPTY_OBJECT,
+        raw=msgspec.Raw(b'{"caller":\n' + json.dumps(caller, indent=1).encode() + b"}"),
+    )
+    assert deltas(speak([BlockStart(0, used)], strict=False))[0]["tool_calls"][0]["caller"] == caller
 
 
 def test_the_last_chunk_shows_further_keys_to_clients_beyond_openais_fields():

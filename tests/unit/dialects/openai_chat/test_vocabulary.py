@@ -88,7 +88,7 @@ USAGES = {
         {
             "prompt_tokens": 60,
             "completion_tokens": 30,
-            "prompt_tokens_details": {"cached_tokens": 40, "audio_tokens": 0},
+            "prompt_tokens_details": {"cached_tokens": 40},
         },
         {"input": 20, "output": 30, "cache_read": 40},
     ),
@@ -107,6 +107,37 @@ USAGES = {
     "reasoning": (
         {"prompt_tokens": 5, "completion_tokens": 9, "completion_tokens_details": {"reasoning_tokens": 7}},
         {"input": 5, "output": 9, "reasoning": 7},
+    ),
+    "audio": (
+        {
+            "prompt_tokens": 60,
+            "completion_tokens": 30,
+            "prompt_tokens_details": {"cached_tokens": 40, "audio_tokens": 12},
+            "completion_tokens_details": {"audio_tokens": 25, "reasoning_tokens": 0},
+        },
+        {"input": 20, "output": 30, "cache_read": 40, "input_audio": 12, "output_audio": 25, "reasoning": 0},
+    ),
+    "a gateway that hands Anthropic's usage on": (
+        {
+            "prompt_tokens": 60,
+            "completion_tokens": 30,
+            "cache_creation_input_tokens": 18,
+            "cache_creation": {"ephemeral_5m_input_tokens": 10, "ephemeral_1h_input_tokens": 8},
+            "server_tool_use": {"web_search_requests": 2},
+            "speed": "fast",
+            "inference_geo": "us",
+        },
+        {
+            "input": 42,
+            "output": 30,
+            "cache_write": 18,
+            "cache_write_1h": 8,
+            "extra": {"server_tool_use": {"web_search_requests": 2}, "speed": "fast", "inference_geo": "us"},
+        },
+    ),
+    "a split of the cache that makes no sense": (
+        {"prompt_tokens": 5, "completion_tokens": 9, "cache_creation": "much"},
+        {"input": 5, "output": 9},
     ),
     "null details": (
         {"prompt_tokens": 5, "completion_tokens": 9, "prompt_tokens_details": None},

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
+from msgspec import structs
 
 from lockgate.catalog import ModelFacts
 from lockgate.core.chat import (
@@ -17,7 +19,7 @@ from lockgate.core.chat import (
     ToolChoice,
 )
 from lockgate.dialects.openai_chat import DIALECT
-from lockgate.dialects.openai_chat.write_call import is_strict_schema
+from lockgate.dialects.openai_chat.write_call import is_strict_schema, write_call
 from lockgate.errors import Unsupported
 from tests.unit.dialects.openai_chat.samples import raw, read, target, write
 
@@ -117,6 +119,34 @@ def test_a_field_is_written(name):
     fields, written = FIELDS[name]
     assert rest(**fields) == written
     assert notes(**fields) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("thinking", "effort"),
+    [
+        ({"type": "enabled", "budget_tokens": 1024}, "low"),
+        ({"type": "enabled", "budget_tokens": 4000}, "medium"),
+        ({"type": "enabled", "budget_tokens": 16000}, "high"),
+        ({"type": "adaptive"}, "medium"),
+        ({"type": "disabled"}, "none"),
+        ({"type": "between_tools"}, "none"),
+    ],
+)
+def test_thinking_becomes_an_effort_where_that_is_wanted(thinking, effort):
+    facts = structs.replace(target().facts, effort=("none", "low", "medium", "high"))
+    call = Call(model="m", messages=(), thinking=raw(thinking))
+    written = write_call(call, target(maps_thinking=True, facts=facts))
+    assert msgspec.json.decode(written.body)["reasoning_effort"] == effort
+    assert (written.dropped, written.adjusted) == ((), ("thinking: sent as reasoning_effort",))
+    asked = write_call(structs.replace(call, effort="high"), target(maps_thinking=True, facts=facts))
+    assert msgspec.json.decode(asked.body)["reasoning_effort"] == "high"
+    assert asked.dropped == ("thinking",)
+    assert write_call(call, target(facts=facts)).dropped == ("thinking",)
+
+
+def test_a_mode_of_thinking_that_nobody_knows_is_left_out():
+    call = Call(model="m", messages=(), thinking=raw({"type": "dreaming"}))
+    assert write_call(call, target(maps_thinking=True)).dropped == ("thinking",)
 
 
 def test_usage_is_always_asked_for_in_a_stream():

@@ -339,3 +339,54 @@ def test_what_only_another_provider_can_read_is_refused(name):
     with pytest.raises(Unsupported) as later:
         messages(("u", text("hi")), turn)
     assert later.value.path == path.replace("messages[0]", "messages[1]")
+
+
+CITES = raw({"enabled": True})
+CITED = raw([{"type": "char_location", "cited_text": "x"}])
+INNER = [{"type": "text", "text": "x"}, {"type": "image"}]
+LOST = {
+    "citations of a document": (("u", DocumentBlock(source=TextSource(text="x"), citations=CITES)), "citations"),
+    "citations of a file": (("u", structs.replace(PDF, citations=CITES)), "citations"),
+    "citations of a result": (("u", opaque(type="search_result", title="T", citations={"enabled": True})), "citations"),
+    "citations of a user's text": (("u", TextBlock(text="x", citations=CITED)), "citations"),
+    "citations of an answer": (("a", TextBlock(text="x", citations=CITED)), "citations"),
+    "citations in a tool's result": (
+        ("u", result(content=(DocumentBlock(source=TextSource(text="x"), citations=CITES),))),
+        "citations",
+    ),
+    "further keys": (
+        ("u", structs.replace(IMAGE, raw=raw({"type": "image", "transformations": {"a": 1}}))),
+        "transformations",
+    ),
+    "pictures in a document": (
+        ("u", opaque(type="document", title="T", source={"type": "content", "content": INNER})),
+        "image",
+    ),
+    "an added tool": (("s", text("x"), opaque(type="tool_addition", tool={})), "tool_addition"),
+    "a removed tool": (("s", opaque(type="tool_removal", tool={})), "tool_removal"),
+    "a picture for the system": (("s", IMAGE), "image"),
+    "a document for the system": (("s", PDF), "document"),
+}
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_what_openai_cannot_express_is_named(name):
+    turn, expected = LOST[name]
+    assert dropped(("u", text("hi")), turn) == (f"messages.{expected}",)
+
+
+def test_what_says_nothing_is_not_named():
+    nothing = raw({"enabled": False})
+    document = DocumentBlock(source=TextSource(text="x"), citations=nothing)
+    caller = structs.replace(use(), raw=raw({"type": "tool_use", "caller": {"type": "direct"}}))
+    assert dropped(("u", document), ("a", TextBlock(text="x", citations=raw([])), caller)) == ()
+
+
+def test_what_a_system_prompt_cannot_hold_is_named():
+    assert dropped(("u", text("hi")), system=(text("x"), opaque(type="tool_addition", tool={}))) == (
+        "system.tool_addition",
+    )
+    assert messages(("u", text("hi")), system=(opaque(type="mid_conv_system", content="Be brief."),))[0] == {
+        "role": "system",
+        "content": "Be brief.",
+    }

@@ -9,7 +9,7 @@ import pytest
 from lockgate.core.chat import TextBlock, ToolUseBlock, Usage
 from lockgate.dialects import ReplyRules
 from lockgate.dialects.openai_chat import DIALECT
-from lockgate.dialects.openai_chat.write_reply import fallback_id, toolset_name
+from lockgate.dialects.openai_chat.write_reply import beside_call, fallback_id
 from tests.unit.dialects.openai_chat.replies import CITATION, FOUND, REPLIES, SEARCH, THINKING, reply, text, use
 from tests.unit.dialects.openai_chat.samples import raw, shape, view
 
@@ -145,7 +145,16 @@ def test_a_toolset_is_named_for_clients_beyond_openais_fields():
     call = ToolUseBlock(id="t", name="click", input=raw({}), raw=raw({"type": "tool_use", "toolset_name": "computer"}))
     assert message(reply(call), strict=False)["tool_calls"][0]["toolset_name"] == "computer"
     assert "toolset_name" not in message(reply(call))["tool_calls"][0]
-    assert toolset_name(use()) is None
+    assert beside_call(use()) == {}
+
+
+def test_who_made_a_call_goes_along():
+    caller = {"type": "code_execution_20260120", "tool_id": "srvtoolu_1"}
+    call = ToolUseBlock(id="t", name="n", input=raw({}), raw=raw({"type": "tool_use", "caller": caller}))
+    assert message(reply(call), strict=False)["tool_calls"][0]["caller"] == caller
+    assert "caller" not in message(reply(call))["tool_calls"][0]
+    nobody = ToolUseBlock(id="t", name="n", input=raw({}), raw=raw({"type": "tool_use", "caller": None}))
+    assert "caller" not in message(reply(nobody), strict=False)["tool_calls"][0]
 
 
 def test_the_tier_is_written_in_openais_words():

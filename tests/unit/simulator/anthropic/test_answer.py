@@ -212,3 +212,10 @@ def test_a_compaction_is_the_whole_answer():
     answer = ask(compaction={"type": "summarize"}, beta="compact-2026-09-04")
     assert kinds(answer) == ["compaction"]
     assert answer.json["stop_reason"] == "compaction"
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "streamed"])
+def test_a_limit_may_be_written_with_a_point(is_stream):
+    answer = ask(max_tokens=3.0, stream=is_stream)
+    assert answer.status == 200
+    assert b'"output_tokens":3' in answer.body

@@ -138,3 +138,17 @@ def test_a_search_model_cites():
 def test_a_tier_is_named():
     assert chat(service_tier="auto").json["service_tier"] == "default"
     assert chat(service_tier="flex").json["service_tier"] == "flex"
+
+
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize(
+    "body",
+    [{"n": 2}, {"max_tokens": 5, "n": 1}, {"max_completion_tokens": 5}, {"logprobs": True, "top_logprobs": 2}],
+    ids=lambda body: "-".join(body),
+)
+def test_a_whole_number_may_be_written_with_a_point(body, is_stream):
+    pointed = {name: float(value) if type(value) is int else value for name, value in body.items()}
+    (whole, other) = (chat(stream=is_stream, **given) for given in (body, pointed))
+    assert (whole.status, other.status) == (200, 200)
+    if not is_stream:
+        assert [len(each.json["choices"]) for each in (whole, other)] == [body.get("n", 1)] * 2

@@ -42,7 +42,13 @@ def test_a_body_may_be_too_large():
 
 @pytest.mark.parametrize(
     "method, path, status",
-    [("POST", "/v1/embeddings", 404), ("GET", PATH, 405), ("POST", "/v1/models", 405), ("GET", "/openai/v1/x", 404)],
+    [
+        ("POST", "/v1/embeddings", 404),
+        ("GET", PATH, 405),
+        ("POST", "/v1/models", 405),
+        ("DELETE", "/v1/models", 405),
+        ("GET", "/openai/v1/x", 404),
+    ],
 )
 def test_other_routes_are_errors_too(method, path, status):
     answer = call(Simulator(), method, path, headers=OPENAI_HEADERS)
@@ -76,6 +82,14 @@ def test_models_are_listed_and_shown():
     assert "gpt-4o" in {model["id"] for model in found["data"]}
     assert call(Simulator(), "GET", "/v1/models/gpt-4o", headers=OPENAI_HEADERS).json["id"] == "gpt-4o"
     assert call(Simulator(), "GET", "/v1/models/nothing", headers=OPENAI_HEADERS).status == 404
+
+
+@pytest.mark.parametrize("name, status", [("ft:gpt-4o:org::1", 200), ("gpt-4o", 403), ("nothing", 404)])
+def test_only_fine_tuned_models_are_deleted(name, status):
+    answer = call(Simulator(), "DELETE", f"/v1/models/{name}", headers=OPENAI_HEADERS)
+    assert answer.status == status
+    if status == 200:
+        assert answer.json == {"id": name, "object": "model", "deleted": True}
 
 
 def test_a_long_prompt_is_cached_in_steps():

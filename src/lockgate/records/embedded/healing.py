@@ -1,0 +1,184 @@
+"""A day's file that is damaged is put aside and made again, so that damage to one day stops nothing.
+
+What the new file has comes from three places, the most trustworthy first: the sealed hours of the day, which are put
+in at once; the journal, whose acknowledged offsets are forgotten so that it is shipped again; and, after that, whatever
+can still be read in the old file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from lockgate.records.embedded import sealed
+from lockgate.records.embedded.day import NAMES, PREVIEW_NAMES, DayWriter, columns_in, read_values
+from lockgate.records.embedded.folder import Folder
+from lockgate.records.embedded.layout import day_of_name, name_of
+from lockgate.records.embedded.manifest import Sealed
+from lockgate.records.embedded.sqlite import check, is_damage, read_only, salvaged, suspects, unlink_database
+from lockgate.records.query.sql import Sql
+from lockgate.records.row import Preview, Row
+from lockgate.records.store import Restored
+
+_log = logging.getLogger("lockgate.records")
+_BATCH = 1000
+_PREFIX, _READ = "day-", ".read"
+_T = TypeVar("_T")
+
+
+class Healing:
+    """Looks after the files of fresh days. To be used by the one writer."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self.restored = 0
+        """Files that were put aside since the start."""
+
+    def heal(self, days: Sequence[int] | None = None) -> bool:
+        """Make again those of the days, or of all, whose file is damaged; returns whether there was one."""
+        with self._folder.mutex:
+            states = self._folder.manifest.contents().days
+            fresh = [day for day, state in states.items() if state != "cold" and (days is None or day in days)]
+            damaged = [day for day in fresh if not self._is_whole(day)]
+            for day in damaged:
+                self._make_again(day)
+        return bool(damaged)
+
+    @contextlib.contextmanager
+    def restoring(self) -> Iterator[None]:
+        """Raises Restored in place of what a damaged file of a day brings about, once that is made again."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if is_damage(error) and self.heal():
+                raise Restored from error
+            raise
+
+    def heal_missing(self) -> None:
+        """Make again what is not there, as after a crash in the middle of that."""
+        states = self._folder.manifest.contents().days
+        self.heal([day for day in states if not self._has_content(day)])
+
+    def heal_suspects(self) -> bool:
+        """Look at the files that somebody could not read; returns whether one was damaged."""
+        found = suspects(self._folder.layout.hot)
+        days = [day for path in found if (day := _day_of(path.stem)) is not None]
+        is_healed = self.heal(days) if days else False
+        for path in found:
+            path.unlink(missing_ok=True)
+        return is_healed
+
+    def salvage(self, keep: Callable[[list[Row]], object], keep_previews: Callable[[list[Preview]], object]) -> int:
+        """Keep what can be read in files that were put aside; returns how many rows that were."""
+        count = 0
+        for path in sorted(self._folder.layout.quarantine.glob(f"{_PREFIX}*.db")):
+            for rows in _batches(_rows_of(path)):
+                keep(rows)
+                count += len(rows)
+            for previews in _batches(_previews_of(path)):
+                keep_previews(previews)
+            path.rename(path.with_suffix(f".db{_READ}"))
+            unlink_database(path)
+            _log.warning("%d rows could be read in %s", count, path.name)
+        return count
+
+    def forget(self, before_us: int) -> None:
+        """Unlink files that were put aside before a moment: they hold what was to be forgotten."""
+        for path in self._folder.layout.quarantine.glob("*.db*"):
+            if int(path.name.removesuffix(_READ).split(".")[0].rpartition("-")[2]) < before_us:
+                path.unlink(missing_ok=True)
+
+    def _has_content(self, day: int) -> bool:
+        path = self._folder.layout.day(day)
+        return path.exists() and path.stat().st_size > 0
+
+    def _is_whole(self, day: int) -> bool:
+        if not self._has_content(day):
+            return False
+        path = self._folder.layout.day(day)
+        try:
+            # with eyes of its own: what the writer read before may lie in its memory as it was
+            with contextlib.closing(read_only(path)) as connection:
+                check(connection)
+            self._folder.writer(day).check_words()
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            return False
+        return True
+
+    def _make_again(self, day: int) -> None:
+        folder, name = self._folder, f"{_PREFIX}{name_of(day)}-{self._folder.now_us()}.db"
+        _log.error("the rows of %s are damaged or gone and are made again; the old file is %s", name_of(day), name)
+        # before anything else: whatever stops us from here on, the journal is shipped again
+        folder.manifest.forget_acks()
+        if folder.manifest.state_of(day) == "late":
+            folder.replace(day, None, name)
+            folder.manifest.set_state(day, "cold")
+        else:
+            folder.replace(day, self._draft(day), name)
+        self.restored += 1
+
+    def _draft(self, day: int) -> Path:
+        """Return a file of all rows that the day's sealed hours have."""
+        draft = self._folder.layout.temp / f"{name_of(day)}.db"
+        unlink_database(draft)
+        writer = DayWriter(draft)
+        try:
+            count = sum(self._copy(writer, file) for file in self._folder.sealed_of(day, "hour"))
+        finally:
+            writer.close()
+        _log.warning("%s: %d rows of sealed hours are there again", name_of(day), count)
+        return draft
+
+    def _copy(self, writer: DayWriter, file: Sealed) -> int:
+        import duckdb
+
+        columns = ", ".join(NAMES)
+        table = sealed.table(self._folder.layout.cold, [file], sealed.ROW_TYPES)
+        try:
+            rows = [
+                sealed.read_values(values) for values in self._folder.duck.rows(Sql(f"SELECT {columns} FROM {table}"))
+            ]
+        except (duckdb.Error, FileNotFoundError) as error:
+            _log.error("%s cannot be read and is not listed any more: %s", file.name, error)
+            self._folder.swap(remove=[file])
+            return 0
+        for batch in _batches(iter(rows)):
+            writer.append(batch)
+        return len(rows)
+
+
+def _day_of(name: str) -> int | None:
+    try:
+        return day_of_name(name)
+    except ValueError:
+        return None
+
+
+def _batches(items: Iterator[_T]) -> Iterator[list[_T]]:
+    batch: list[_T] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) >= _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _rows_of(path: Path) -> Iterator[Row]:
+    select = "SELECT {} FROM rows"
+    for values in salvaged(path, lambda connection: select.format(columns_in(connection)), ("seq",)):
+        with contextlib.suppress(ValueError, TypeError):  # damage may have the form of a row
+            yield read_values(values)
+
+
+def _previews_of(path: Path) -> Iterator[Preview]:
+    select = f"SELECT {', '.join(PREVIEW_NAMES)} FROM previews"
+    for values in salvaged(path, select, ("seq",)):
+        yield Preview(**dict(zip(PREVIEW_NAMES, values, strict=True)))  # type: ignore[arg-type]  # as they were written

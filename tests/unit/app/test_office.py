@@ -1,0 +1,65 @@
+import pytest
+
+from lockgate.app.office import Office
+from lockgate.core.journal import Position
+from lockgate.core.limits import Charge
+from lockgate.errors import ConfigError
+from lockgate.store.checkpoint import Checkpoint, write_checkpoint
+from lockgate.store.counters_memory import MemoryCounters
+from lockgate.telemetry.clock import SystemClock
+
+
+@pytest.fixture
+def office(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with Office(config_path=None, home=tmp_path / "home", environment={}) as office:
+        yield office
+
+
+def test_it_makes_a_database_with_a_workspace_and_no_keys(office, tmp_path):
+    assert office.is_new
+    assert office.ask("GET", "/admin/workspaces").body["total"] == 1
+    assert office.ask("GET", "/api-keys").body["data"] == []
+    with Office(config_path=None, home=tmp_path / "home", environment={}) as again:
+        assert not again.is_new
+
+
+def test_operations_are_those_of_the_api_and_audited(office):
+    made = office.ask("POST", "/api-keys/workspace/service", {"name": "k"})
+    assert (made.status, made.is_done) == (200, True)
+    refused = office.ask("POST", "/api-keys/workspace/service", {})
+    assert (refused.status, refused.is_done, refused.body["message"]) == (
+        400,
+        False,
+        "name: is missing; it is required",
+    )
+    assert office.ask("GET", f"/api-keys/{made.body['id']}").body["created_by"] == "command-line"
+
+
+def test_what_was_done_without_an_operation_is_audited(office):
+    office.note("delete", "logs", "del_1")
+    entries = office.ask("GET", "/audit-logs", resource_type="logs").body["records"]
+    assert [(one["action"], one["user_id"], one["user_type"]) for one in entries] == [
+        ("delete", "command-line", "api_key")
+    ]
+
+
+def test_what_is_used_is_read_from_checkpoint_and_journal(office, tmp_path):
+    body = {"name": "k", "usage_limits": {"type": "tokens", "credit_limit": 1000}}
+    id = office.ask("POST", "/api-keys/workspace/service", body).body["id"]
+    limit = office.ask("GET", f"/api-keys/{id}").body["usage_limits"]["id"]
+    charge = Charge(limit=limit, unit="tokens", amount=300)
+    counters = MemoryCounters(SystemClock())
+    counters.replay((charge,))
+    write_checkpoint(
+        tmp_path / "home" / "counters.json", Checkpoint(position=Position(segment=1, offset=0), state=counters.state())
+    )
+    with Office(config_path=None, home=tmp_path / "home", environment={}) as again:
+        assert again.ask("GET", f"/api-keys/{id}").body["usage"]["used"] == 300
+
+
+def test_a_damaged_file_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lockgate.toml").write_text("[keys.bot]\nkey = 1\n")
+    with pytest.raises(ConfigError, match="keys"):
+        Office(config_path=None, home=tmp_path / "home", environment={})

@@ -1,0 +1,150 @@
+"""What is exported can be read back and is what was there; a file is whole or not there."""
+
+import csv
+import gzip
+import io
+import json
+
+import pytest
+from msgspec import structs
+
+from lockgate.records.embedded.writer import EmbeddedStore
+from lockgate.records.exports.export import Source, export_to, export_to_file
+from lockgate.records.exports.items import columns_of
+from lockgate.records.plain import SHOWN
+from lockgate.records.row import COLUMNS, Preview, Row
+from lockgate.records.store import ALL, PageQuery
+from tests.unit.records.rows import HOUR_US, START, row
+
+DAY_US = 24 * HOUR_US
+ODD = 'a\r\nb\tc "q" , ; 🙂 مرحبا \x00 \u2028 \\n = end'
+EVERYTHING = PageQuery(scope=ALL)
+
+
+def rows():
+    """Rows of four days, with odd texts in every column that takes a text."""
+    found = []
+    for number in range(40):
+        odd = {name: ODD for name, kind in COLUMNS.items() if kind == "text" and name not in ("id", "workspace_id")}
+        odd |= {
+            "metadata": {"k\n": ODD, "=x": "-1"},
+            "tool_names": (ODD, ""),
+            "attempts": '[{"status":200}]',
+            "output_tps": None,
+        }
+        found.append(
+            row(number, at=number * DAY_US // 10, **(odd if number % 2 else {"error_message": "=HYPERLINK(1)"}))
+        )
+    return found
+
+
+@pytest.fixture
+def store(tmp_path):
+    now = [START]
+    made = EmbeddedStore(tmp_path / "records", now_us=lambda: now[0])
+    made.append(rows())
+    made.append_previews([Preview(id="rec_1", started_us=START + DAY_US // 10, request_preview=ODD)])
+    now[0] = START + 4 * DAY_US
+    made.maintain()
+    assert "cold" in made.manifest.contents().days.values()
+    yield made
+    made.close()
+
+
+def source(store):
+    return Source(store, lambda _row: None)
+
+
+def expected():
+    return [{name: getattr(each, name) for name in SHOWN} for each in rows()]
+
+
+def again(values):
+    """Return the row of what an export says of it."""
+    return {name: getattr(Row(**values), name) for name in SHOWN}
+
+
+def test_json_lines_read_back(store, tmp_path):
+    seen = []
+    made = export_to_file(
+        source(store), EVERYTHING, columns_of(), tmp_path / "out.jsonl", "jsonl", progress=seen.append
+    )
+    data = (tmp_path / "out.jsonl").read_bytes()
+    found = [json.loads(line) for line in data.split(b"\n")[:-1]]
+    assert [one.pop("request_preview", None) for one in found][:2] == [None, ODD]
+    back = []
+    for one in found:
+        one["attempts"] = json.dumps(one["attempts"], separators=(",", ":")) if "attempts" in one else None
+        one["tool_names"] = tuple(one.get("tool_names", ()))
+        back.append(again(one))
+    assert back == expected()
+    assert (made.rows, made.size_bytes, seen[-1]) == (40, len(data), 40)
+
+
+def test_csv_reads_back(store, tmp_path):
+    export_to_file(source(store), EVERYTHING, columns_of(), tmp_path / "out.csv", "csv")
+    text = (tmp_path / "out.csv").read_bytes().decode()
+    back = []
+    for one in csv.DictReader(io.StringIO(text, newline="")):
+        del one["request_preview"], one["response_preview"]
+        values = {}
+        for name, cell in one.items():
+            kind = COLUMNS[name]
+            if cell == "":
+                continue
+            values[name] = cell.removeprefix("'") if kind == "text" else cell if kind == "json" else json.loads(cell)
+        values["tool_names"] = tuple(values.get("tool_names", ()))
+        back.append(again(values))
+    assert back == expected()
+
+
+def test_parquet_reads_back(store, tmp_path):
+    import duckdb
+
+    export_to_file(source(store), EVERYTHING, columns_of(SHOWN), tmp_path / "out.parquet", "parquet")
+    with duckdb.connect() as connection:
+        found = connection.execute("SELECT * FROM read_parquet(?)", [str(tmp_path / "out.parquet")])
+        names = [column[0] for column in found.description]
+        values = [{k: v for k, v in zip(names, one, strict=True) if v is not None} for one in found.fetchall()]
+    assert [again(one | {"tool_names": tuple(one.get("tool_names", ()))}) for one in values] == expected()
+
+
+def test_what_a_query_selects_and_no_more(store, tmp_path):
+    query = structs.replace(EVERYTHING, from_us=START + DAY_US, to_us=START + 2 * DAY_US)
+    assert export_to_file(source(store), query, columns_of(["id"]), tmp_path / "x.jsonl", "jsonl").rows == 10
+
+
+def test_a_name_that_ends_in_gz_is_compressed(store, tmp_path):
+    export_to_file(source(store), EVERYTHING, columns_of(["id"]), tmp_path / "out.csv.gz", "csv")
+    assert len(gzip.decompress((tmp_path / "out.csv.gz").read_bytes()).split(b"\r\n")) == 42
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv", "parquet"])
+def test_a_failed_export_leaves_the_old_file_and_nothing_beside_it(store, tmp_path, format):
+    path = tmp_path / "out" / f"x.{format}"
+    path.parent.mkdir()
+    path.write_text("old")
+
+    def fail(done):
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        export_to_file(source(store), EVERYTHING, columns_of(), path, format, progress=fail)
+    assert path.read_text() == "old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_an_open_file_gets_the_same_bytes_and_stays_open(store, tmp_path):
+    for format in ("jsonl", "csv"):
+        file = io.BytesIO()
+        assert export_to(source(store), EVERYTHING, columns_of(), file, format) == 40
+        export_to_file(source(store), EVERYTHING, columns_of(), tmp_path / "x", format)
+        assert file.getvalue() == (tmp_path / "x").read_bytes()
+
+
+def test_nothing_is_a_file_too(store, tmp_path):
+    query = structs.replace(EVERYTHING, to_us=1)
+    for format in ("jsonl", "csv", "parquet"):
+        assert export_to_file(source(store), query, columns_of(), tmp_path / f"x.{format}", format).rows == 0
+    assert (tmp_path / "x.jsonl").read_bytes() == b""
+    assert (tmp_path / "x.csv").read_bytes().count(b"\r\n") == 1

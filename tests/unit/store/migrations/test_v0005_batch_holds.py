@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+from sqlalchemy import inspect
+
+from lockgate.store.engine import database_url, open_engine
+from lockgate.store.migrate import migrate, schema_version
+
+
+def test_the_column_comes_beside_the_others(tmp_path):
+    engine = open_engine(database_url(None, tmp_path))
+    migrate(engine, target="0004")
+    before = {column["name"] for column in inspect(engine).get_columns("batch_owners")}
+    migrate(engine, target="0005")
+    assert schema_version(engine) == "0005"
+    assert {column["name"] for column in inspect(engine).get_columns("batch_owners")} - before == {"hold"}
+    engine.dispose()
