@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from tests.e2e.gateway import Server, clean_environment, running
+from tests.e2e.test_bodies import bodies_of
 
 MODEL = "@anthropic/claude-haiku-4-5-20251001"
 
@@ -98,6 +99,33 @@ def test_everything_is_exported_while_the_gateway_serves(tmp_path: Path) -> None
         assert [one["trace_id"] for one in lines] == [f"trace-{number}" for number in range(20)]
         assert (tmp_path / "out.csv").read_bytes().count(b"\r\n") == 21
     assert sorted(path.name for path in tmp_path.glob("*out.*")) == ["out.csv", "out.jsonl", "out.parquet"]
+
+
+@pytest.mark.parametrize("name", ["out.jsonl.gz", "out.csv", "out.parquet"])
+def test_what_one_gateway_recorded_is_imported_beside_another(tmp_path: Path, name: str) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there):
+        (folder / "home").mkdir(parents=True)
+    with running(["up", "--port", "0"], folder=here, environment=environment(here)) as server:
+        for number in range(6):
+            chat(server, f"Hello {number}! 🙂", trace=f"trace-{number}", stream=number % 2 == 0)
+        for record in search(here, "", 6):
+            bodies_of(server, record)
+        lockgate(here, "logs", "export", "--bodies", "-o", str(tmp_path / name))
+        lockgate(here, "logs", "export", "--bodies", "-o", "all.jsonl")
+    with running(["up", "--port", "0"], folder=there, environment=environment(there)) as server:
+        made = json.loads(lockgate(there, "logs", "import", str(tmp_path / name), "--json"))
+        assert (made["new"], made["refused"]) == (6, 0)
+        lockgate(there, "logs", "export", "--bodies", "-o", "all.jsonl")
+        assert (there / "all.jsonl").read_bytes() == (here / "all.jsonl").read_bytes()
+        # the gateway itself answers with it
+        (found,) = search(there, 'trace:trace-3 "Hello 3"', 1)
+        asked = json.loads(bodies_of(server, found).views["request"].data)
+        assert asked["messages"][0]["content"] == "Hello 3! 🙂"
+        audit = httpx.get(
+            f"{server.url}/v1/audit-logs", headers={"x-portkey-api-key": "boss"}, trust_env=False, timeout=30
+        )
+        assert name in audit.text
 
 
 def _hear_ctrl_c() -> None:

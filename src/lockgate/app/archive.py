@@ -31,14 +31,18 @@ _ROUNDS_TO_SHIP = 8
 class Archive:
     """Reads records. ``close`` ends it."""
 
-    def __init__(self, home: Path, *, config_path: Path | None = None) -> None:
-        """Raises NotFound when there are no records, Unavailable when they cannot be read, ConfigError."""
+    def __init__(self, home: Path, *, config_path: Path | None = None, may_begin: bool = False) -> None:
+        """``may_begin``: where there are no records, there are from now on.
+
+        Raises NotFound when there are none, Unavailable when they cannot be read, ConfigError.
+        """
         file = ConfigFile(config_path or Path("lockgate.toml"), is_required=config_path is not None)
         self.home = home
         self.folder = home / "records"
-        if not file.read().records.enabled and not self.folder.exists():
+        self.settings = file.read().records
+        if not self.settings.enabled and not self.folder.exists():
             raise NotFound("Records are off (records.enabled in the configuration): only the journal has them")
-        if not self.folder.exists() and not (home / "journal").exists():
+        if not may_begin and not self.folder.exists() and not (home / "journal").exists():
             raise NotFound(
                 f"There are no records in {home}: no gateway has run with it; say where they are with LOCKGATE_HOME"
             )

@@ -7,6 +7,7 @@ from lockgate.cli.budgets import budgets
 from lockgate.cli.keys import keys
 from lockgate.cli.log_delete import delete, deletions
 from lockgate.cli.log_export import export as log_export
+from lockgate.cli.log_import import import_
 from lockgate.cli.log_tail import tail
 from lockgate.cli.logs import logs
 from lockgate.cli.options import state_folder as state_folder
@@ -35,6 +36,7 @@ cli.command()(replay)
 cli.command()(backup)
 cli.command()(restore)
 logs.command("export")(log_export)
+logs.command("import")(import_)
 logs.command()(tail)
 logs.command()(delete)
 logs.command()(deletions)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from typing import TYPE_CHECKING, Annotated
@@ -13,13 +12,10 @@ import typer
 from lockgate.cli.desk import confirm, show_fields, show_json, show_table
 from lockgate.cli.keys import SureOption
 from lockgate.cli.log_cells import shown_moment
-from lockgate.cli.log_options import QueryArgument, WhoseOption, archive, selection
-from lockgate.cli.options import ConfigOption, JsonOption, give_up, state_folder
-from lockgate.errors import GatewayError
+from lockgate.cli.log_options import QueryArgument, WhoseOption, archive, note_done, selection
+from lockgate.cli.options import ConfigOption, JsonOption, give_up
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lockgate.records.query.tree import Node
     from lockgate.records.store import Receipt
 
@@ -51,7 +47,7 @@ def delete(
         whose = f" of {user!r}" if user is not None else ""
         confirm(f"Delete {count} records{whose} for good?", is_sure=yes)
         receipt = at.delete(where, asked.scope, reason=reason)
-        _note(config, receipt)
+        note_done(config, "delete", receipt.id)
         if wait:
             if sys.stderr.isatty():
                 typer.echo(
@@ -81,17 +77,6 @@ def deletions(config: ConfigOption = None, json: JsonOption = False) -> None:
         ],
         nothing="nothing was ever deleted",
     )  # fmt: skip
-
-
-def _note(config: Path | None, receipt: Receipt) -> None:
-    """Write the deletion into the audit log; what was asked for is done whether or not that can be written."""
-    from lockgate.app.office import Office
-
-    try:
-        with Office(config_path=config, home=state_folder(), environment=os.environ) as office:
-            office.note("delete", "logs", receipt.id)
-    except GatewayError as error:
-        typer.echo(f"note: the deletion is not in the audit log: {error}", err=True)
 
 
 def _with_user(where: Node, user: str | None) -> Node:

@@ -45,7 +45,7 @@ def export(
     json: JsonOption = False,
 ) -> None:
     """Write all records of a query, the oldest first, as JSON lines, CSV or Parquet, however many they are."""
-    chosen = _format(format, output)
+    chosen = format_of(format, output)
     wanted = _columns(columns, bodies=bodies)
     asked = selection(query, since=since, until=until, workspace=workspace, config=config)
     with archive(config) as at:
@@ -92,7 +92,8 @@ def _print(source: Source, query: PageQuery, columns: tuple[Column, ...], format
         raise SystemExit(0) from None
 
 
-def _format(format: str | None, output: Path | None) -> Format:
+def format_of(format: str | None, output: Path | None, *, option: str = "--output") -> Format:
+    """Return a format by its name, else by the ending of a file. Gives up when neither says one."""
     from lockgate.records.exports.writers import FORMATS
 
     if format is None:
@@ -100,12 +101,12 @@ def _format(format: str | None, output: Path | None) -> Format:
         ending = Path(name).suffix
         format = _ENDINGS.get(ending) if ending else "jsonl"
         if format is None:
-            give_up(f"--output: no format belongs to {ending}; say one with --format: {', '.join(FORMATS)}")
+            give_up(f"{option}: no format belongs to {ending}; say one with --format: {', '.join(FORMATS)}")
     found = next((each for each in FORMATS if each == format), None)
     if found is None:
         give_up(f"--format: {format!r} is none of {', '.join(FORMATS)}")
     if found == "parquet" and output is not None and output.suffix == ".gz":
-        give_up("--output: Parquet is compressed already; leave out .gz")
+        give_up(f"{option}: Parquet is compressed already; leave out .gz")
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from lockgate.errors import BadFilter, GatewayError
 
 if TYPE_CHECKING:
     from lockgate.app.archive import Archive
+    from lockgate.entities import AuditAction
     from lockgate.records.store import PageQuery, Scope
 
 QueryArgument = Annotated[
@@ -35,12 +37,12 @@ _WINDOW = 70
 
 
 @contextmanager
-def archive(config: Path | None) -> Iterator[Archive]:
+def archive(config: Path | None, *, may_begin: bool = False) -> Iterator[Archive]:
     """Open the records of the state folder. Gives up when there are none, and with what is refused of them."""
     from lockgate.app.archive import Archive
 
     try:
-        opened = Archive(state_folder(), config_path=config)
+        opened = Archive(state_folder(), config_path=config, may_begin=may_begin)
     except GatewayError as error:
         give_up(str(error))
     try:
@@ -91,6 +93,17 @@ def scope_of(workspace: str | None, config: Path | None) -> Scope:
         return ALL
     with desk(config) as at:
         return Scope(workspaces=frozenset({at.one("/admin/workspaces", workspace, "workspace")["id"]}))
+
+
+def note_done(config: Path | None, action: AuditAction, id: str) -> None:
+    """Write into the audit log what was done to records; it is done whether or not that can be written."""
+    from lockgate.app.office import Office
+
+    try:
+        with Office(config_path=config, home=state_folder(), environment=os.environ) as office:
+            office.note(action, "logs", id)
+    except GatewayError as error:
+        typer.echo(f"note: this is not in the audit log: {error}", err=True)
 
 
 def pointed_at(text: str, start: int, end: int) -> str:

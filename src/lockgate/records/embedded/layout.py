@@ -15,6 +15,7 @@ class Layout:
     feedback.db    what people think           cold/*.parquet       sealed hours and days
     writer.lock    held by the one writer      bodies/2026-11-22/   requests and answers
     temp/          drafts                      quarantine/          what could not be read
+    inbox/         what a command hands to the writer
     """
 
     def __init__(self, folder: Path) -> None:
@@ -26,11 +27,12 @@ class Layout:
         self.cold = folder / "cold"
         self.bodies = folder / "bodies"
         self.temp = folder / "temp"
+        self.inbox = folder / "inbox"
         self.quarantine = folder / "quarantine"
 
     def create(self) -> None:
         """Make the folders."""
-        for path in (self.hot, self.cold, self.bodies, self.temp, self.quarantine):
+        for path in (self.hot, self.cold, self.bodies, self.temp, self.inbox, self.quarantine):
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def day(self, day: int) -> Path:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
 from msgspec import Struct
 
 from lockgate.core.capture import VIEWS
 from lockgate.errors import InvalidRequest
+from lockgate.records.bodies.assembly import Timeline
+from lockgate.records.bodies.kept import View
 from lockgate.records.bodies.store import Bodies
 from lockgate.records.plain import SHOWN
 from lockgate.records.query.fields import METADATA_PREFIXES, find_field
@@ -16,10 +19,13 @@ from lockgate.records.row import COLUMNS, Kind, Row
 from lockgate.records.store import Entry
 
 PREVIEWS = ("request_preview", "response_preview")
-BODIES: Sequence[str] = VIEWS
+DETAILS = "body_details"
+"""As JSON: headers, what was taken out or cut, the rhythm of a stream, and the bodies of attempts that failed."""
+BODIES: Sequence[str] = (*VIEWS, DETAILS)
 DEFAULT = (*SHOWN, *PREVIEWS)
 NOT_TEXT = "base64:"
-"""Begins a body that is no UTF-8 text."""
+"""Begins a body that is no UTF-8 text, or that begins so itself."""
+_encode = msgspec.json.Encoder().encode
 
 
 class Column(Struct, frozen=True):
@@ -51,6 +57,8 @@ def item_of(columns: Sequence[Column], entry: Entry, bodies: Bodies | None) -> M
 def _column(name: str) -> Column:
     if name in PREVIEWS:
         return Column(name, "text", lambda entry, _: getattr(entry.preview, name) or None if entry.preview else None)
+    if name == DETAILS:
+        return Column(name, "json", lambda _, bodies: details_of(bodies))
     if name in BODIES:
         return Column(name, "text", lambda _, bodies: body_of(bodies, name))
     field = find_field(name)
@@ -80,9 +88,63 @@ def _full(row: Row, name: str) -> object:
 def body_of(bodies: Bodies | None, name: str) -> str | None:
     """Return a body as text; what is no text follows ``base64:``."""
     view = next((view for key, view in bodies.views.items() if key == name), None) if bodies is not None else None
-    if view is None:
+    return None if view is None else _text_of(view.data)
+
+
+class FailedDetails(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The bodies of an attempt that failed, by its place among the record's attempts."""
+
+    number: int
+    request: str | None = None
+    response: str | None = None
+
+
+class Cut(Struct, frozen=True, kw_only=True):
+    """A body that is not there as it was."""
+
+    size_bytes: int
+    is_truncated: bool
+
+
+class Details(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is kept beside the four bodies of a request."""
+
+    request_headers: Sequence[tuple[str, str]] = ()
+    response_headers: Sequence[tuple[str, str]] = ()
+    redactions: Mapping[str, int] = {}
+    timeline: Timeline | None = None
+    cut: Mapping[str, Cut] = {}
+    """Bodies that had another size, by the names of their views."""
+    failed: Sequence[FailedDetails] = ()
+
+
+def details_of(bodies: Bodies | None) -> str | None:
+    """Return what is kept beside the bodies as JSON text; None when nothing is kept."""
+    if bodies is None:
         return None
+    views: dict[str, View] = {str(name): view for name, view in bodies.views.items()}
+    failed: list[FailedDetails] = []
+    for attempt in bodies.failed:
+        texts: dict[str, str] = {}
+        for side, view in (("request", attempt.request), ("response", attempt.response)):
+            if view is not None:
+                views[view.name], texts[side] = view, _text_of(view.data)
+        failed.append(FailedDetails(number=attempt.number, **texts))
+    cut = {
+        name: Cut(size_bytes=view.size_bytes, is_truncated=view.is_truncated)
+        for name, view in views.items()
+        if view.is_truncated or view.size_bytes != len(view.data)
+    }
+    details = Details(
+        request_headers=bodies.request_headers, response_headers=bodies.response_headers,
+        redactions=bodies.redactions, timeline=bodies.timeline, cut=cut, failed=failed,
+    )  # fmt: skip
+    return _encode(details).decode()
+
+
+def _text_of(data: bytes) -> str:
     try:
-        return view.data.decode()
+        text = data.decode()
     except UnicodeDecodeError:
-        return NOT_TEXT + base64.b64encode(view.data).decode()
+        text = NOT_TEXT
+    return NOT_TEXT + base64.b64encode(data).decode() if text.startswith(NOT_TEXT) else text

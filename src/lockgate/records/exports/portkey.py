@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from lockgate.core.capture import VIEWS
 from lockgate.errors import InvalidRequest
 from lockgate.records.bodies.store import Bodies
-from lockgate.records.exports.items import BODIES, Column, body_of, columns_of
+from lockgate.records.exports.items import Column, body_of, columns_of
 from lockgate.records.query.fields import METADATA_PREFIXES, find_field
 from lockgate.records.row import Kind, Row
 from lockgate.records.store import Entry
@@ -80,7 +81,7 @@ def _all() -> Mapping[str, Column]:
         _row("id", "text", lambda row: row.id),
         _row("trace_id", "text", lambda row: row.trace_id),
         _row("created_at", "text", _created),
-        *(_body(name) for name in BODIES),
+        *(_body(name) for name in VIEWS),
         _row("is_success", "bool", lambda row: not row.is_error and not row.is_client_gone),
         _row("request_url", "text", lambda row: row.path),
         _row("cost", "float", lambda row: None if row.cost_nano is None else row.cost_nano / _NANO_PER_CENT),

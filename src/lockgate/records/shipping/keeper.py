@@ -23,6 +23,7 @@ from lockgate.records.embedded.folder import Windows
 from lockgate.records.embedded.reader import EmbeddedReader
 from lockgate.records.embedded.writer import EmbeddedStore, system_now_us
 from lockgate.records.retention import Retention, apply_retention
+from lockgate.records.shipping.inbox import take
 from lockgate.records.shipping.pressure import DiskLimits, disk_share, level_of
 from lockgate.records.shipping.shipper import Shipper, ShipperStatus, ShipPolicy
 from lockgate.records.store import Restored
@@ -41,8 +42,8 @@ class KeeperSettings(Struct, frozen=True, kw_only=True):
     poll_s: float = 0.5
     """How long the writer sleeps between two rounds."""
     maintain_s: float = 60.0
-    delete_s: float = 2.0
-    """How often the writer looks whether somebody asked for a deletion."""
+    look_s: float = 2.0
+    """How often the writer looks whether somebody asked for a deletion, or handed records over."""
     retry_s: float = 2.0
     """How often the others try to become the writer."""
 
@@ -143,7 +144,8 @@ class Keeper:
                 next_care = time.monotonic() + self._settings.maintain_s
             if time.monotonic() >= next_look:
                 self._delete(store, shipper)
-                next_look = time.monotonic() + self._settings.delete_s
+                is_more = self.may_write_bodies and self._import(store, bodies, shipper)
+                next_look = time.monotonic() + (0 if is_more else self._settings.look_s)
             self.status.restored += store.restored + bodies.restored - restored
             restored = store.restored + bodies.restored
             if not done:
@@ -163,6 +165,16 @@ class Keeper:
             pass  # the next round ships the journal again, and the rest is done next time
         except (OSError, sqlite3.Error, GatewayError) as error:
             _log.error("records could not be tended: %s", error)
+
+    def _import(self, store: EmbeddedStore, bodies: BodyStore, shipper: Shipper) -> bool:
+        """Keep what a command handed over; returns whether there may be more. What fails is tried again next time."""
+        try:
+            return take(store.layout.inbox, store, bodies) > 0
+        except Restored:
+            shipper.begin_again()
+        except (OSError, sqlite3.Error) as error:
+            _log.error("records could not be imported: %s", error)
+        return False
 
     def _delete(self, store: EmbeddedStore, shipper: Shipper) -> None:
         """Do the deletions that this or another process asked for, after what the journal still has of them."""

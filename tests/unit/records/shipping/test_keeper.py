@@ -29,7 +29,7 @@ NOW_US = START + 1_000_000
 
 
 def settings(**changes):
-    values = {"poll_s": 0.01, "retry_s": 0.01, "maintain_s": 0.01, "delete_s": 0.01, "ship": ShipPolicy(keep_s=0.0)}
+    values = {"poll_s": 0.01, "retry_s": 0.01, "maintain_s": 0.01, "look_s": 0.01, "ship": ShipPolicy(keep_s=0.0)}
     return KeeperSettings(**(values | changes))
 
 

@@ -1,0 +1,111 @@
+"""``lockgate logs import``: what ``lockgate logs export`` wrote, read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lockgate.cli.desk import show_json
+from lockgate.cli.log_export import format_of
+from lockgate.cli.log_options import archive, note_done, scope_of
+from lockgate.cli.options import ConfigOption, JsonOption, give_up
+from lockgate.cli.progress import progress
+from lockgate.core.plain_text import printable
+from lockgate.errors import ConfigError, InvalidRequest
+
+if TYPE_CHECKING:
+    from lockgate.app.importer import Importer, Report
+
+_MAX_NOTE = 200
+
+
+def import_(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Exports: .jsonl, .csv (.gz too), .parquet.")],
+    config: ConfigOption = None,
+    format: Annotated[
+        str | None, typer.Option("--format", "-f", help="jsonl, csv or parquet. [default: by each file's ending]")
+    ] = None,
+    workspace: Annotated[
+        str | None,
+        typer.Option("--workspace", "-w", help="Slug or id of the workspace they all become. [default: as they say]"),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check the files; keep nothing.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Bring records of exports back, with what the files hold of their bodies; records that are there stay as they are.
+
+    A record that cannot be read is told and left out, and the command ends with 1. Budgets are not charged.
+    """
+    formats = [format_of(format, path, option=str(path)) for path in files]
+    for path in files:
+        if not path.is_file():
+            give_up(f"there is no file {path}")
+    scope = scope_of(workspace, config)
+    owner = next(iter(scope.workspaces)) if scope.workspaces else None
+    with archive(config, may_begin=True) as at:
+        from lockgate.app.importer import Importer, with_sums
+        from lockgate.plan.compile import compile_recording
+
+        try:
+            rules = compile_recording(at.settings).rules
+        except ConfigError as error:
+            give_up(str(error))
+        importer = Importer(at, rules, workspace_id=owner, is_rehearsal=dry_run)
+        reports = [_import(importer, path, each) for path, each in zip(files, formats, strict=True)]
+        days = at.settings.days
+    total = with_sums(reports)
+    if total.new:
+        note_done(config, "import", ", ".join(path.name for path in files)[:_MAX_NOTE])
+    if json:
+        show_json(
+            {"files": [{"file": str(path), **_counts(one)} for path, one in zip(files, reports, strict=True)],
+             "is_dry_run": dry_run, **_counts(total)}
+        )  # fmt: skip
+    else:
+        typer.echo(_told(total, days, is_rehearsal=dry_run))
+    for path, report in zip(files, reports, strict=True):
+        for fault in report.faults:
+            typer.echo(f"{path}: {fault.place}: {printable(fault.message)}", err=True)
+        if report.refused > len(report.faults):
+            typer.echo(f"{path}: and {report.refused - len(report.faults)} more", err=True)
+    if total.refused:
+        raise typer.Exit(1)
+
+
+def _import(importer: Importer, path: Path, format: str) -> Report:
+    from lockgate.records.exports.writers import FORMATS
+
+    chosen = next(each for each in FORMATS if each == format)
+    try:
+        with progress(f"importing {path.name}", None) as done:
+            return importer.run(path, chosen, done)
+    except InvalidRequest as error:
+        give_up(f"{path}: {printable(str(error))}; records before it are kept, and may be imported again")
+    except OSError as error:
+        give_up(f"cannot read {path}: {error.strerror or error}")
+
+
+def _counts(report: Report) -> dict[str, object]:
+    return {
+        "read": report.read, "new": report.new, "known": report.known, "deleted": report.deleted,
+        "refused": report.refused, "older_than_kept": report.old,
+        "faults": [{"place": fault.place, "message": fault.message} for fault in report.faults],
+    }  # fmt: skip
+
+
+def _told(total: Report, days: int, *, is_rehearsal: bool) -> str:
+    if is_rehearsal:
+        lines = [f"{total.read - total.refused} records could be imported, {total.refused} could not; nothing is kept"]
+    else:
+        lines = [f"{total.new} records are imported, {total.known} were there already"]
+        if total.deleted:
+            lines.append(f"{total.deleted} were deleted for good before, and stay so")
+        if total.refused:
+            lines.append(f"{total.refused} could not be read and are left out")
+    if total.old:
+        lines.append(
+            f"{total.old} are older than the {days} days that records are kept (records.days) and go again soon"
+        )
+    return "\n".join(lines)

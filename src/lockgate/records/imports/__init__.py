@@ -1,0 +1,1 @@
+"""Files of exports, read back into the store."""

@@ -1,0 +1,102 @@
+import json
+
+import pytest
+
+from tests.unit.cli.kept import capture, record, write_records
+
+START = 1_750_000_000_000_000
+
+
+@pytest.fixture
+def home(tmp_path):
+    first = record(1, metadata={"team": "search"})
+    write_records(tmp_path / "home", [first, record(2, status=500)], [capture(first, b'{"a":\n 1, "b": "\\u0000"}')])
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def elsewhere(monkeypatch, tmp_path):
+    """Go on with another state folder."""
+    return lambda: monkeypatch.setenv("LOCKGATE_HOME", str(tmp_path / "other"))
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.csv", "x.parquet", "x.jsonl.gz"])
+def test_what_was_exported_comes_back_whole(run, ask, home, elsewhere, tmp_path, name):
+    run("logs", "export", "--bodies", "-o", tmp_path / name)
+    before = run("logs", "export", "--bodies")
+    elsewhere()
+    found = ask("logs", "import", tmp_path / name)
+    assert (found["read"], found["new"], found["known"], found["refused"]) == (2, 2, 0, 0)
+    assert run("logs", "export", "--bodies") == before
+    assert "0 records are imported, 2 were there already" in run("logs", "import", tmp_path / name)
+
+
+def test_what_cannot_be_read_is_told_and_the_rest_is_kept(run, ask, tmp_path):
+    lines = [
+        {"id": "a", "started_us": START}, {"id": "b"}, {"id": "c", "started_us": START, "colour": "red"},
+        {"id": "d", "started_us": START},
+    ]  # fmt: skip
+    path = tmp_path / "x.jsonl"
+    path.write_text("\n".join(json.dumps(line) for line in lines) + "\nnonsense\n")
+    told = run("logs", "import", path, status=1, all=True)
+    assert "2 records are imported, 0 were there already" in told
+    assert "3 could not be read and are left out" in told
+    assert f"{path}: line 2: started_us is missing" in told
+    assert f"{path}: line 3: there is no column 'colour'" in told
+    assert f"{path}: line 5: this is no JSON object" in told
+    ids = {json.loads(line)["id"] for line in run("logs", "export").splitlines()}
+    assert ids == {"a", "d"}
+
+
+def test_of_many_faults_the_number_is_told(run, tmp_path):
+    path = tmp_path / "x.jsonl"
+    path.write_text("nonsense\n" * 30)
+    told = run("logs", "import", path, status=1, all=True)
+    assert told.count("no JSON object") == 20
+    assert f"{path}: and 10 more" in told
+
+
+def test_a_rehearsal_keeps_nothing(run, ask, tmp_path):
+    path = tmp_path / "x.jsonl"
+    path.write_text(json.dumps({"id": "a", "started_us": START}))
+    assert "1 records could be imported, 0 could not; nothing is kept" in run("logs", "import", path, "--dry-run")
+    assert run("logs", "export") == ""
+
+
+def test_records_that_go_again_soon_are_told(run, tmp_path):
+    path = tmp_path / "x.jsonl"
+    path.write_text(json.dumps({"id": "a", "started_us": 1_500_000_000_000_000}))
+    assert "1 are older than the 90 days that records are kept (records.days)" in run("logs", "import", path)
+
+
+def test_all_may_become_those_of_one_workspace(run, ask, tmp_path):
+    made = ask("workspaces", "create", "Research")
+    path = tmp_path / "x.jsonl"
+    path.write_text(json.dumps({"id": "a", "started_us": START, "workspace_id": "elsewhere", "request": "{}"}))
+    run("logs", "import", path, "--workspace", made["slug"])
+    [line] = run("logs", "export", "--bodies", "--workspace", made["slug"]).splitlines()
+    assert (json.loads(line)["workspace_id"], json.loads(line)["request"]) == (made["id"], "{}")
+
+
+@pytest.mark.parametrize(
+    "name, data, words",
+    [
+        ("none.jsonl", None, "there is no file none.jsonl"),
+        ("x.txt", b"", "no format belongs to .txt; say one with --format"),
+        ("x.csv", b'id\r\n"a', "x.csv: line 2: unexpected end of data"),
+        ("x.parquet", b"nonsense", "x.parquet: x.parquet cannot be read as Parquet"),
+        ("x.jsonl.gz", b"nonsense", "x.jsonl.gz is not a whole gzip file"),
+    ],
+)
+def test_files_that_are_none(run, tmp_path, name, data, words):
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    assert words in run("logs", "import", name, status=1, all=True)
+
+
+def test_modes_of_the_configuration_hold(run, tmp_path):
+    (tmp_path / "lockgate.toml").write_text('[records]\nbodies = "redacted"\npersonal = ["email"]\n')
+    path = tmp_path / "x.jsonl"
+    path.write_text(json.dumps({"id": "a", "started_us": START, "request": "ask ada@example.com"}))
+    run("logs", "import", path)
+    assert json.loads(run("logs", "export", "--bodies"))["request"] == "ask [PII:email]"

@@ -1,0 +1,86 @@
+"""Files as they may come: cut, mixed, edited by hand."""
+
+import gzip
+
+import pytest
+
+from lockgate.errors import InvalidRequest
+from lockgate.records.imports.readers import Read, read_file
+
+
+def read(tmp_path, data, format="jsonl", name="a"):
+    path = tmp_path / name
+    path.write_bytes(data)
+    return list(read_file(path, format, tmp_path / "temp"))
+
+
+def test_lines_are_read_one_by_one(tmp_path):
+    data = b'\xef\xbb\xbf{"id":"a","attempts":[ 1.0 ],"extra":null}\n\n{"id":"b"}'
+    assert read(tmp_path, data) == [
+        Read("line 1", {"id": "a", "attempts": "[ 1.0 ]", "extra": None}),
+        Read("line 3", {"id": "b"}),
+    ]
+
+
+@pytest.mark.parametrize("line", [b"{", b"[]", b"5", b'"a"', b"{}x", b'{"a":"\xff"}', b"nonsense"])
+def test_a_line_that_is_no_object_is_told_and_the_next_is_read(tmp_path, line):
+    first, second = read(tmp_path, line + b'\n{"id":"b"}\n')
+    assert first.place == "line 1"
+    assert first.fault.startswith("this is no JSON object: ")
+    assert second.values == {"id": "b"}
+
+
+def test_cells_have_their_kinds(tmp_path):
+    data = (
+        b"id,cost_nano,output_tps,is_stream,tool_names,metadata,attempts,model,meta.k\r\n"
+        b'\'=a,5,0.5,true,"[""x""]","{""k"":""v""}",[1],,\'\'\r\n'
+    )
+    [only] = read(tmp_path, data, "csv")
+    assert only.values == {
+        "id": "=a", "cost_nano": 5, "output_tps": 0.5, "is_stream": True, "tool_names": ["x"], "metadata": {"k": "v"},
+        "attempts": "[1]", "meta.k": "'",
+    }  # fmt: skip
+    assert only.place == "line 2"
+
+
+@pytest.mark.parametrize(
+    "cells, fault",
+    [
+        (b"a,x,true", "cost_nano: invalid literal"),
+        (b"a,5,yes", "is_stream: 'yes' is neither true nor false"),
+        (b"a,5", "2 cells where the first line names 3"),
+        (b"a,5,true,6", "4 cells where the first line names 3"),
+    ],
+)
+def test_a_cell_that_is_none_of_its_kind_is_told(tmp_path, cells, fault):
+    bad, good = read(tmp_path, b"id,cost_nano,is_stream\r\n" + cells + b"\r\nb,5,true\r\n", "csv")
+    assert bad.place == "line 2"
+    assert bad.fault.startswith(fault)
+    assert good.values["id"] == "b"
+
+
+def test_texts_over_several_lines_count_as_such(tmp_path):
+    found = read(tmp_path, b'id,model\r\na,"one\r\ntwo\nthree"\r\nb,c\r\n', "csv")
+    assert [one.place for one in found] == ["line 2", "line 5"]
+    assert found[0].values["model"] == "one\r\ntwo\nthree"
+
+
+@pytest.mark.parametrize(
+    "data, format, name, fault",
+    [
+        (b'id\r\n"a', "csv", "a", "line 2: unexpected end of data"),
+        (b'id\r\n"a"b\r\n', "csv", "a", "line 2: "),
+        (b"id\r\n\xff\r\n", "csv", "a", "line 2 is not UTF-8 text"),
+        (b"plain", "jsonl", "a.gz", "a.gz is not a whole gzip file"),
+        (gzip.compress(b'{"id":"a"}\n' * 999)[:-9], "jsonl", "a.gz", "a.gz is not a whole gzip file"),
+        (b"PAR1 nothing", "parquet", "a", "a cannot be read as Parquet"),
+    ],
+)
+def test_a_file_that_is_none_of_its_format_is_refused(tmp_path, data, format, name, fault):
+    with pytest.raises(InvalidRequest, match=fault):
+        read(tmp_path, data, format, name)
+
+
+@pytest.mark.parametrize("format", ["jsonl", "csv"])
+def test_nothing_is_a_file_too(tmp_path, format):
+    assert read(tmp_path, b"", format) == []
