@@ -1,23 +1,18 @@
 """The data invariants of the observability specification, section 10, by their numbers.
 
 Number 1 is in ``tests/e2e/test_record_invariants.py``, 4 in ``test_killed.py`` and ``tests/e2e/test_outage.py``, 6 in the
-latter.
+latter, 9 in ``test_round_trip.py``.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import random
-import sys
 from collections import Counter
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-import duckdb
-import msgspec
 import pytest
 
 from lockgate.core.capture import Capture
@@ -26,13 +21,11 @@ from lockgate.records.analytics import GRAPHS, Question, cents, graph
 from lockgate.records.bodies.kept import keep
 from lockgate.records.bodies.store import BodyStore
 from lockgate.records.embedded.writer import EmbeddedStore
-from lockgate.records.exports.export import Source, export_to_file
-from lockgate.records.exports.items import DEFAULT, PREVIEWS, columns_of
 from lockgate.records.from_record import user_hash
 from lockgate.records.query.language import parse
 from lockgate.records.query.tree import all_of
 from lockgate.records.redaction import Rules
-from lockgate.records.row import COLUMNS, Preview, Row
+from lockgate.records.row import Row
 from lockgate.records.sketch import bucket_of, percentile
 from lockgate.records.slots import choose
 from lockgate.records.store import ALL, AggregateSpec, PageQuery
@@ -321,143 +314,3 @@ def test_invariant_7_retention_unlinks_whole_files_and_touches_no_other(tmp_path
     assert (dropped.days, store.count(PageQuery(scope=ALL))) == (2, 60)
     bodies.close()
     store.close()
-
-
-# ---- 9: export, import
-
-ODD = [
-    "line\nfeed\r\nand\ttab", 'quote " and \'single\' and ""double""', "emoji 😀👩‍👩‍👧 and \u2028", "مرحبا \u202eالعالم", "nul \x00 inside", "=1+1",
-    "'quoted", "-2", " spaces ", "back\\slash \\n", "", "null", "a,b;c", "\ufeffmark",
-]  # fmt: skip
-LARGE = 10_000_000
-
-
-def odd_rows() -> list[Row]:
-    found = []
-    for number in range(60):
-        text = ODD[number % len(ODD)] or None
-        at = START + number * HOUR // 7
-        found.append(
-            Row(
-                id=record_id(at, number), started_us=at, trace_id=text, span_name=text, workspace_id="ws", api_key_name=text, end_user=text,
-                end_user_hash=user_hash(text), error_message=text, model=text, is_stream=number % 2 == 0, status_code=200 + number,
-                duration_us=number or None, duration_bucket=bucket_of(number) if number else None, output_tps=number / 7 if number else None,
-                cost_nano=2**53 + number, metadata={text: text, "k": ""} if text else {}, tool_names=(text, "") if text else (),
-                attempts=json.dumps([{"error": text}], ensure_ascii=False, separators=(",", ":")), total_tokens=2**40 + number,
-            )
-        )  # fmt: skip
-    return found
-
-
-def body_of(number: int) -> bytes:
-    text = ODD[number % len(ODD)]
-    if number == 7:
-        text = (text + '😀 " \\ \x00 \n') * (LARGE // len((text + '😀 " \\ \x00 \n').encode()) + 1)
-    return json.dumps({"model": "m", "messages": [{"role": "user", "content": text}]}, ensure_ascii=False).encode()
-
-
-def put(folder, rows, previews, data_by_id):
-    """Make a store of rows and bodies."""
-    store = EmbeddedStore(folder, now_us=lambda: START + 9 * DAY)
-    bodies = BodyStore(store.layout)
-    store.append(rows)
-    store.append_previews(previews)
-    bodies.put(
-        [
-            keep(
-                Capture(record_id=row.id, started_at=row.started_us / 1e6, request=data_by_id[row.id]),
-                Rules(),
-                limit_bytes=32 << 20,
-            )
-            for row in rows
-        ]
-    )
-    return store, bodies
-
-
-def export(store, bodies, path, format):
-    export_to_file(
-        Source(store, lambda row: bodies.get(row.id, row.started_us)),
-        PageQuery(scope=ALL),
-        columns_of((*DEFAULT, "request")),
-        path,
-        format,
-    )
-
-
-def read_jsonl(path):
-    for line in path.read_bytes().split(b"\n")[:-1]:
-        found = json.loads(line)
-        yield {
-            name: json.dumps(value, ensure_ascii=False, separators=(",", ":")) if COLUMNS.get(name) == "json" else value
-            for name, value in found.items()
-        }
-
-
-def read_csv(path):
-    csv.field_size_limit(sys.maxsize)
-    for found in csv.DictReader(io.StringIO(path.read_bytes().decode(), newline="")):
-        values = {}
-        for name, cell in found.items():
-            kind = COLUMNS.get(name, "text")
-            if cell:
-                values[name] = (
-                    cell.removeprefix("'") if kind == "text" else cell if kind == "json" else json.loads(cell)
-                )
-        yield values
-
-
-def read_parquet(path):
-    with duckdb.connect() as connection:
-        result = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
-        names = [column[0] for column in result.description]
-        for one in result.fetchall():
-            yield {name: value for name, value in zip(names, one, strict=True) if value is not None}
-
-
-READERS = {"jsonl": read_jsonl, "csv": read_csv, "parquet": read_parquet}
-
-
-def rows_of(store):
-    return [entry for batch in store.scan(PageQuery(scope=ALL)) for entry in batch]
-
-
-@pytest.mark.parametrize("format", READERS)
-def test_invariant_9_what_is_exported_and_imported_is_what_was_there(tmp_path, format):
-    """With newlines, quotes, emoji, text from right to left, NUL, and a body of ten megabytes."""
-    rows = odd_rows()
-    bodies_by_id = {row.id: body_of(number) for number, row in enumerate(rows)}
-    assert max(map(len, bodies_by_id.values())) > LARGE
-    previews = [
-        Preview(id=row.id, started_us=row.started_us, workspace_id="ws", request_preview=ODD[number % len(ODD)])
-        for number, row in enumerate(rows)
-    ]
-    store, bodies = put(tmp_path / "one", rows, previews, bodies_by_id)
-    export(store, bodies, tmp_path / f"one.{format}", format)
-
-    imported, texts, data = [], [], {}
-    for values in READERS[format](tmp_path / f"one.{format}"):
-        data[values["id"]] = values.pop("request").encode()
-        shown = {name: values.pop(name, "") for name in PREVIEWS}
-        texts.append(Preview(id=values["id"], started_us=values["started_us"], workspace_id="ws", **shown))
-        values["tool_names"] = tuple(values.get("tool_names", ()))
-        duration, user = values.get("duration_us"), values.get("end_user")
-        imported.append(
-            Row(
-                **values,
-                duration_bucket=bucket_of(duration) if duration else None,
-                end_user_hash=user_hash(user) if user else None,
-            )
-        )
-    assert [msgspec.structs.asdict(row) for row in imported] == [msgspec.structs.asdict(row) for row in rows]
-    assert data == bodies_by_id
-    assert [text.request_preview for text in texts] == [text.request_preview for text in previews]
-
-    again, other = put(tmp_path / "two", imported, texts, data)
-    export(again, other, tmp_path / f"two.{format}", format)
-    if format == "parquet":
-        assert list(read_parquet(tmp_path / "two.parquet")) == list(read_parquet(tmp_path / "one.parquet"))
-    else:
-        assert (tmp_path / f"two.{format}").read_bytes() == (tmp_path / f"one.{format}").read_bytes()
-    for each in (bodies, other, store, again):
-        each.close()

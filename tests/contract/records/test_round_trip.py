@@ -17,6 +17,7 @@ from lockgate.records.exports.items import BODIES, DEFAULT, columns_of
 from lockgate.records.exports.writers import Format
 from lockgate.records.imports.items import read_item
 from lockgate.records.imports.readers import read_file
+from lockgate.records.query.language import parse
 from lockgate.records.row import Preview, Row
 from lockgate.records.shipping import inbox
 from lockgate.records.sketch import bucket_of
@@ -126,7 +127,7 @@ def empty(tmp_path: Path):
     "name, format",
     [("a.jsonl", "jsonl"), ("a.csv", "csv"), ("a.parquet", "parquet"), ("a.jsonl.gz", "jsonl"), ("a.csv.gz", "csv")],
 )
-def test_what_is_imported_is_what_was_exported(
+def test_invariant_9_what_is_imported_is_what_was_exported(
     name: str, format: Format, full: Place, empty: Place, tmp_path: Path
 ) -> None:
     before = full.export(tmp_path / name, format)
@@ -158,8 +159,6 @@ def test_what_is_there_already_stays_as_it_is(full: Place, empty: Place, tmp_pat
 def test_what_was_deleted_for_good_does_not_come_back(full: Place, empty: Place, tmp_path: Path) -> None:
     full.export(tmp_path / "a.jsonl", "jsonl")
     empty.load(tmp_path / "a.jsonl", "jsonl")
-    from lockgate.records.query.language import parse
-
     gone = odd_rows()[0]
     empty.rows.when_deleted(empty.bodies.delete)
     empty.rows.delete_where(parse(f"id:{gone.id}", now_us=0), ALL, reason="asked for", now_us=system_now_us())
@@ -173,7 +172,5 @@ def test_what_was_deleted_for_good_does_not_come_back(full: Place, empty: Place,
 def test_texts_are_found_again(full: Place, empty: Place, tmp_path: Path) -> None:
     full.export(tmp_path / "a.jsonl", "jsonl")
     empty.load(tmp_path / "a.jsonl", "jsonl")
-    from lockgate.records.query.language import parse
-
     found = empty.rows.page(structs.replace(EVERYTHING, filter=parse('"question 7"', now_us=0)))
     assert [entry.preview.request_preview for entry in found.entries if entry.preview] == ["question 7"]
