@@ -22,7 +22,7 @@ from lockgate.config import Document
 from lockgate.errors import ConfigError, Conflict
 from lockgate.records import backup as records
 from lockgate.records.backup import Progress, copy_database
-from lockgate.store.checkpoint import Checkpoint, write_checkpoint
+from lockgate.store.checkpoint import CHECKPOINT, Checkpoint, write_checkpoint
 from lockgate.store.directory import URL_VARIABLE
 from lockgate.store.engine import database_url
 from lockgate.store.master_key import FILE, VARIABLE, read_master_keys
@@ -31,7 +31,6 @@ from lockgate.telemetry.clock import SystemClock
 
 _DONE = "complete"
 _RECORDS = "records"
-_COUNTERS = "counters.json"
 _DATABASE = "lockgate.db"
 _SERVER = "appendonlydir"
 """What the private server of several workers writes."""
@@ -83,7 +82,7 @@ def back_up(
         remarks.append("What budgets have used is on the server of the counters and not in it: copy that server, too")
     else:
         state = counters_left(home / "journal", SystemClock()).state()
-        write_checkpoint(target / _COUNTERS, Checkpoint(state=state))
+        write_checkpoint(target / CHECKPOINT, Checkpoint(state=state))
         _copy_server(home / _SERVER, target / _SERVER)
     if (home / _RECORDS).exists():
         records.back_up(home / _RECORDS, target / _RECORDS, progress=progress)
@@ -115,8 +114,8 @@ def restore(
             records.restore(source / _RECORDS, home / _RECORDS, progress=progress)
         if (source / _SERVER).exists():
             shutil.copytree(source / _SERVER, home / _SERVER)
-        if (source / _COUNTERS).exists():
-            shutil.copy(source / _COUNTERS, home / _COUNTERS)
+        if (source / CHECKPOINT).exists():
+            shutil.copy(source / CHECKPOINT, home / CHECKPOINT)
         if database is None:
             remarks.append("The database is on a server: restore it there with the means of that server")
         elif (source / _DATABASE).exists():
@@ -132,7 +131,7 @@ def restore(
 
 def _check_unused(home: Path, database: Path | None) -> None:
     places = {
-        "records": home / _RECORDS / "manifest.db", "a database": database, "counters": home / _COUNTERS,
+        "records": home / _RECORDS / "manifest.db", "a database": database, "counters": home / CHECKPOINT,
         "counters of workers": home / _SERVER,
     }  # fmt: skip
     found = next((name for name, path in places.items() if path is not None and path.exists()), None)

@@ -28,7 +28,7 @@ from lockgate.policy.answers import Listener
 from lockgate.ports import CacheStore, Clock, Counters
 from lockgate.routing.breaker import CircuitBook
 from lockgate.store.batch_book import DatabaseBatchBook
-from lockgate.store.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from lockgate.store.checkpoint import CHECKPOINT, Checkpoint, read_checkpoint, write_checkpoint
 from lockgate.store.counters_memory import MemoryCounters
 from lockgate.store.settled_marks import SettledMarks
 from lockgate.telemetry.journal import Journal, read_journal, read_segment
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("lockgate.limits")
 
-_CHECKPOINT = "counters.json"
 _CHECKPOINT_EVERY_S = 5.0
 _MARK_EVERY_S = 1.0
 _REPLAY_AT_ONCE = 500
@@ -50,7 +49,7 @@ def counters_left(folder: Path, clock: Clock, on_event: Listener = lambda _event
 
     Raises ConfigError.
     """
-    checkpoint = read_checkpoint(folder.parent / _CHECKPOINT)
+    checkpoint = read_checkpoint(folder.parent / CHECKPOINT)
     counters = MemoryCounters(clock, on_event=on_event)
     counters.restore(checkpoint.state)
     for record in read_journal(folder, after=checkpoint.position):
@@ -60,7 +59,7 @@ def counters_left(folder: Path, clock: Clock, on_event: Listener = lambda _event
 
 def local_counters(folder: Path, journal: Journal, clock: Clock, stack: AsyncExitStack, on_event: Listener) -> Counters:
     """Return counters in memory, as they were when the last process ended. Raises ConfigError."""
-    path = folder.parent / _CHECKPOINT
+    path = folder.parent / CHECKPOINT
     counters = counters_left(folder, clock, on_event)
     kept: Position | None = None
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from lockgate.app.processes import is_locked
 from lockgate.core.journal import Position
+from lockgate.store.checkpoint import CHECKPOINT
 from lockgate.store.settled_marks import SettledMarks
 
 _ALL = 0
@@ -30,7 +31,7 @@ _decode = msgspec.json.Decoder(_Place).decode
 def needed_by_memory(journal: Path) -> int | None:
     """Return the number of the first segment that counters in memory need: the one at which their checkpoint stands."""
     try:
-        place = _decode((journal.parent / "counters.json").read_bytes()).position
+        place = _decode((journal.parent / CHECKPOINT).read_bytes()).position
     except (OSError, msgspec.MsgspecError):
         return _ALL
     return place.segment if place is not None else _ALL

@@ -170,11 +170,14 @@ class Batches(StoredExchange):
             if response.status >= MULTIPLE_CHOICES:
                 raise await self.rejected(response, self._dialect(choice))
             data = await response.read(limit)
-            return encoding.decode(data, header_in(response.headers, b"content-encoding"))
         except Malformed:
             raise _unread(f"the file is larger than {limit} bytes (limits.batch_bytes)") from None
         finally:
             response.close()
+        try:
+            return encoding.decode(data, header_in(response.headers, b"content-encoding"))
+        except Malformed as error:
+            raise _unread(f"the file cannot be read: {error.message}") from None
 
     async def _write(self, caller: Caller, body: bytes, reader: BatchReader) -> tuple[Choice, Written]:
         """Find the one provider that all requests name, reserve, and write the models as the provider knows them."""

@@ -18,6 +18,9 @@ from lockgate.core.journal import Position
 from lockgate.errors import ConfigError
 from lockgate.store.counters_memory import MemoryState
 
+CHECKPOINT = "counters.json"
+"""Its name in the state folder."""
+
 
 class Checkpoint(Struct, frozen=True, kw_only=True):
     """Counters at a place in the journal."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 
 import pytest
@@ -319,6 +320,26 @@ def test_where_a_budget_holds_the_file_of_a_batch_must_be_read(file, answer, wor
     assert words in refused.body.decode()
     assert all(request.method == "GET" for request in world.upstream.sent)
     assert used(world, money) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "coding, data, words",
+    [
+        (b"gzip", gzip.compress(input_file(1, 10)), None),
+        (b"gzip", b"plain", "the file cannot be read: The provider's answer is not in the coding it declares"),
+        (b"br", b"plain", "the file cannot be read: The provider's answer has a content coding that was not asked for"),
+        (b"identity", b"x" * 999, "the file is larger than 500 bytes (limits.batch_bytes)"),
+    ],
+)
+def test_a_file_in_a_content_coding_is_read_or_named(coding, data, words):
+    world = world_with(budget())
+    limits = structs.replace(world.plane.snapshot.limits, batch_bytes=500)
+    world.plane.snapshot = structs.replace(world.plane.snapshot, limits=limits)
+    made = FakeResponse(200, JSON, b'{"id": "batch_1", "object": "batch"}')
+    world.upstream.will(FakeResponse(200, [(b"content-encoding", coding)], data), made)
+    got = world.call("/v1/batches", OF_FILE, x_portkey_provider="@openai")
+    assert got.status == (200 if words is None else 400)
+    assert (words or "batch_1") in got.json().get("error", {"message": got.body.decode()})["message"]
 
 
 def test_without_the_database_a_batch_is_created_and_results_wait(caplog):
