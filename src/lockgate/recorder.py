@@ -29,6 +29,7 @@ from lockgate.records.messages import (
 )
 from lockgate.records.tending import Tending
 from lockgate.telemetry.logs import start_logging
+from lockgate.transport.memory import settle_objects
 
 REPORT_S = 1.0
 _NICE = 5
@@ -53,6 +54,7 @@ class Recorder:
             start_logging(begin.level)
             tending = Tending(begin.task, _load(begin.dialects), first_needed=lambda: self._needed)
             tending.start()
+            settle_objects()
             reports = threading.Thread(target=self._report, args=(tending,), name="reports", daemon=True)
             reports.start()
             try:

@@ -25,6 +25,11 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # the numbers of glibc's mallopt
 def settle_memory() -> None:
     """Tune the allocator, where the C library can be told, and the collector, for a process that serves from now on."""
     _keep_heap()
+    settle_objects()
+
+
+def settle_objects() -> None:
+    """Let the collector leave alone what is there, and look seldom at what comes."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
