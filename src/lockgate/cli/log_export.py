@@ -12,7 +12,7 @@ from lockgate.cli.desk import show_json
 from lockgate.cli.log_options import QueryArgument, SinceOption, UntilOption, WhoseOption, archive, selection
 from lockgate.cli.options import ConfigOption, JsonOption, give_up
 from lockgate.cli.progress import progress
-from lockgate.errors import InvalidRequest
+from lockgate.errors import GatewayError, InvalidRequest
 
 if TYPE_CHECKING:
     from lockgate.records.exports.export import Exported, Source
@@ -42,39 +42,93 @@ def export(
         typer.Option("--columns", help="Columns and meta.KEY, with commas; all of the record when left out."),
     ] = None,
     bodies: Annotated[bool, typer.Option("--bodies", help="With what is kept of requests and answers.")] = False,
+    flatten: Annotated[
+        bool, typer.Option("--flatten-metadata", help="Each key of the metadata in a column of its own, meta.KEY.")
+    ] = False,
+    manifest: Annotated[
+        bool, typer.Option("--manifest", help="Write NAME.manifest.json beside one file too, not only beside parts.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Write all records of a query, the oldest first, as JSON lines, CSV or Parquet, however many they are."""
+    """Write all records of a query, the oldest first, as JSON lines, CSV or Parquet, however many they are.
+
+    After 1,000,000 records or 1 GB a new part begins: NAME.00001.jsonl and so on, with NAME.manifest.json.
+    """
     chosen = format_of(format, output)
+    is_printed = output is None or str(output) == "-"
+    if manifest and is_printed:
+        give_up("--manifest: name a file with --output")
     wanted = _columns(columns, bodies=bodies)
     asked = selection(query, since=since, until=until, workspace=workspace, config=config)
     with archive(config) as at:
         from lockgate.records.exports.export import Source
 
         source = Source(at.reader, at.bodies_of)
-        if output is None or str(output) == "-":
+        if flatten:
+            wanted = _flat(source, asked, wanted)
+        if output is None or is_printed:
             _print(source, asked, wanted, chosen)
             return
-        made = _write(source, asked, wanted, chosen, output)
+        made = _write(source, asked, wanted, chosen, output, text=query, with_manifest=manifest)
     if json:
-        show_json(
-            {"file": str(output), "format": chosen, "rows": made.rows, "size_bytes": made.size_bytes,
-             "sha256": made.sha256, "query": query, "since": since, "until": until,
-             "columns": [column.name for column in wanted]}
-        )  # fmt: skip
+        shown = {
+            "file": str(output), "format": chosen, "rows": made.rows, "size_bytes": made.size_bytes,
+            "sha256": made.sha256, "query": query, "since": since, "until": until,
+            "columns": [column.name for column in wanted],
+        }  # fmt: skip
+        show_json(shown if made.manifest is None else {**shown, "parts": made.parts, "manifest": made.manifest})
         return
-    typer.echo(f"{made.rows} records are in {output} ({made.size_bytes} bytes, SHA-256 {made.sha256})")
+    typer.echo(_told(made, output))
 
 
-def _write(source: Source, query: PageQuery, columns: tuple[Column, ...], format: Format, output: Path) -> Exported:
+def _told(made: Exported, output: Path) -> str:
+    if len(made.parts) == 1:
+        beside = f"; {made.manifest} beside it says so" if made.manifest is not None else ""
+        return f"{made.rows} records are in {output} ({made.size_bytes} bytes, SHA-256 {made.sha256}){beside}"
+    first, last = output.with_name(made.parts[0].name), made.parts[-1].name
+    return (
+        f"{made.rows} records are in {len(made.parts)} parts, {first} to {last} ({made.size_bytes} bytes); "
+        f"{made.manifest} lists them"
+    )
+
+
+def _write(
+    source: Source, query: PageQuery, columns: tuple[Column, ...], format: Format, output: Path, *, text: str,
+    with_manifest: bool,
+) -> Exported:  # fmt: skip
     from lockgate.records.exports.export import export_to_file
+    from lockgate.records.exports.manifest import Part, asked_of
 
+    whole: list[Part] = []
     total = source.reader.count(query) if sys.stderr.isatty() else None
     try:
         with progress("exporting", total) as done:
-            return export_to_file(source, query, columns, output, format, progress=done)
-    except OSError as error:
-        give_up(f"cannot write {output}: {error.strerror or error}; nothing was changed")
+            return export_to_file(
+                source, query, columns, output, format, progress=done, placed=whole.append,
+                asked=asked_of(query, text), with_manifest=with_manifest,
+            )  # fmt: skip
+    except (OSError, GatewayError) as error:
+        if not whole and isinstance(error, GatewayError):
+            raise
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        left = "nothing was changed"
+        if whole:
+            left = f"{len(whole)} parts are whole and stay, {whole[0].name} to {whole[-1].name}; there is no manifest"
+        give_up(f"cannot write {output}: {reason}; {left}")
+
+
+def _flat(source: Source, query: PageQuery, columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    """Return the columns with those of all keys that the records' metadata have in place of ``metadata``."""
+    from lockgate.records.exports.items import flattened
+
+    with progress("looking for keys of metadata", None) as done:
+        keys: set[str] = set()
+        rows = 0
+        for batch in source.reader.scan(query):
+            keys.update(*(entry.row.metadata for entry in batch))
+            rows += len(batch)
+            done(rows)
+    return flattened(columns, sorted(keys))
 
 
 def _print(source: Source, query: PageQuery, columns: tuple[Column, ...], format: Format) -> None:

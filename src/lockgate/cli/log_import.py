@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,12 +18,19 @@ from lockgate.errors import ConfigError, InvalidRequest
 
 if TYPE_CHECKING:
     from lockgate.app.importer import Importer, Report
+    from lockgate.records.exports.writers import Format
 
 _MAX_NOTE = 200
 
 
 def import_(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Exports: .jsonl, .csv (.gz too), .parquet.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="Exports: .jsonl, .csv (.gz too), .parquet; NAME.manifest.json stands for its parts.",
+        ),
+    ],
     config: ConfigOption = None,
     format: Annotated[
         str | None, typer.Option("--format", "-f", help="jsonl, csv or parquet. [default: by each file's ending]")
@@ -38,10 +46,7 @@ def import_(
 
     A record that cannot be read is told and left out, and the command ends with 1. Budgets are not charged.
     """
-    formats = [format_of(format, path, option=str(path)) for path in files]
-    for path in files:
-        if not path.is_file():
-            give_up(f"there is no file {path}")
+    files, formats = _parts(files, format)
     scope = scope_of(workspace, config)
     owner = next(iter(scope.workspaces)) if scope.workspaces else None
     with archive(config, may_begin=True) as at:
@@ -74,13 +79,53 @@ def import_(
         raise typer.Exit(1)
 
 
-def _import(importer: Importer, path: Path, format: str) -> Report:
-    from lockgate.records.exports.writers import FORMATS
+def _parts(files: list[Path], format: str | None) -> tuple[list[Path], list[Format]]:
+    """Return files with their formats, the checked parts of a manifest in its place. Gives up on what is missing."""
+    from lockgate.records.exports.manifest import ENDING
 
-    chosen = next(each for each in FORMATS if each == format)
+    found: list[Path] = []
+    formats: list[Format] = []
+    for path in files:
+        if path.name.endswith(ENDING):
+            parts, its_format = _of_manifest(path)
+            found += parts
+            formats += [its_format] * len(parts)
+            continue
+        formats.append(format_of(format, path, option=str(path)))
+        found.append(path)
+    for path in found:
+        if not path.is_file():
+            give_up(f"there is no file {path}")
+    return found, formats
+
+
+def _of_manifest(path: Path) -> tuple[list[Path], Format]:
+    """Return the parts of a manifest. Gives up when one is not as it was written."""
+    from lockgate.records.exports.manifest import check_parts, read_manifest
+    from lockgate.records.imports.readers import count
+
+    try:
+        manifest = read_manifest(path)
+        parts = check_parts(path.parent, manifest)
+        with TemporaryDirectory(prefix="lockgate-") as temp, progress(f"checking {path.name}", manifest.rows) as done:
+            rows = 0
+            for part, file in zip(manifest.parts, parts, strict=True):
+                found = count(file, manifest.format, Path(temp))
+                if found != part.rows:
+                    give_up(f"{path}: {part.name} has {found} records, not {part.rows}; nothing is imported")
+                rows += found
+                done(rows)
+    except InvalidRequest as error:
+        give_up(f"{path}: {printable(str(error))}; nothing is imported")
+    except OSError as error:
+        give_up(f"cannot read {path}: {error.strerror or error}")
+    return parts, manifest.format
+
+
+def _import(importer: Importer, path: Path, format: Format) -> Report:
     try:
         with progress(f"importing {path.name}", None) as done:
-            return importer.run(path, chosen, done)
+            return importer.run(path, format, done)
     except InvalidRequest as error:
         give_up(f"{path}: {printable(str(error))}; records before it are kept, and may be imported again")
     except OSError as error:

@@ -10,6 +10,7 @@ from typing import Any
 from lockgate.core.capture import Capture
 from lockgate.records.bodies.store import Bodies, BodyStore
 from lockgate.records.embedded.writer import EmbeddedStore
+from lockgate.records.exports.export import DEFAULT_LIMITS
 from lockgate.records.exports.jobs import Exports
 from lockgate.records.query.tree import Node
 from lockgate.records.row import Row
@@ -24,6 +25,7 @@ class LazyDesk:
         self.appended: list[bytes] = []
         self.offered: list[Capture] = []
         self.now_us = 0
+        self.part_limits = DEFAULT_LIMITS
 
     @cached_property
     def store(self) -> EmbeddedStore:
@@ -33,7 +35,9 @@ class LazyDesk:
     @cached_property
     def exports(self) -> Exports:
         """Jobs, on which only tests work."""
-        made = Exports(self._folder / "exports", self.store, self.bodies_of, lambda: self.now_us)
+        made = Exports(
+            self._folder / "exports", self.store, self.bodies_of, lambda: self.now_us, limits=self.part_limits
+        )
         made.create()
         return made
 

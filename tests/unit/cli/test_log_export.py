@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from lockgate.records.exports.export import PartLimits, export_to_file
 from tests.unit.cli.kept import capture, record, write_records
 
 
@@ -63,3 +64,48 @@ def test_a_reader_that_has_enough_is_no_error(home, tmp_path):
     )
     assert done.stdout.count(b"\n") == 1
     assert done.stderr == b""
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """A part has one row."""
+    monkeypatch.setitem(export_to_file.__kwdefaults__, "limits", PartLimits(rows=1))
+
+
+def test_parts_and_their_manifest_are_told(run, ask, home, tmp_path, short):
+    path = tmp_path / "x.jsonl.gz"
+    made = ask("logs", "export", "status>0", "-o", path, "--since", "2020-01-01", "--columns", "id")
+    assert [part["name"] for part in made["parts"]] == ["x.00001.jsonl.gz", "x.00002.jsonl.gz"]
+    assert (made["rows"], made["sha256"], made["manifest"]) == (2, None, "x.manifest.json")
+    manifest = json.loads((tmp_path / "x.manifest.json").read_text())
+    assert manifest["parts"] == made["parts"]
+    assert manifest["asked"] == {
+        "query": "status>0", "filters": None, "since": "2020-01-01T00:00:00Z", "until": None
+    }  # fmt: skip
+    told = run("logs", "export", "-o", path)
+    assert f"2 records are in 2 parts, {tmp_path}/x.00001.jsonl.gz to x.00002.jsonl.gz" in told
+    assert not path.exists()
+
+
+def test_a_manifest_beside_one_file(run, ask, home, tmp_path):
+    made = ask("logs", "export", "-o", tmp_path / "x.csv", "--manifest")
+    assert (made["manifest"], [part["name"] for part in made["parts"]]) == ("x.manifest.json", ["x.csv"])
+    assert "x.manifest.json beside it says so" in run("logs", "export", "-o", tmp_path / "x.csv", "--manifest")
+    assert "--manifest: name a file with --output" in run("logs", "export", "--manifest", status=1)
+
+
+def test_what_stays_of_a_failed_export_is_told(run, home, tmp_path, short, monkeypatch):
+    def fail(*_arguments, **_more):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("lockgate.records.exports.export.write_manifest", fail)
+    told = run("logs", "export", "-o", tmp_path / "x.jsonl", status=1)
+    words = "No space left on device; 2 parts are whole and stay, x.00001.jsonl to x.00002.jsonl; there is no manifest"
+    assert words in told.replace("\n", " ")
+    assert sorted(path.name for path in tmp_path.glob("*x.*")) == ["x.00001.jsonl", "x.00002.jsonl"]
+
+
+def test_keys_of_metadata_become_columns(run, home, tmp_path):
+    run("logs", "export", "-o", tmp_path / "x.csv", "--columns", "id,metadata,status", "--flatten-metadata")
+    rows = list(csv.reader((tmp_path / "x.csv").read_text().splitlines()))
+    assert [row[1:] for row in rows] == [["meta.team", "status_code"], ["search", "200"], ["", "500"]]

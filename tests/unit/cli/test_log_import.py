@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from lockgate.records.exports.export import PartLimits, export_to_file
 from tests.unit.cli.kept import capture, record, write_records
 
 START = 1_750_000_000_000_000
@@ -100,3 +101,43 @@ def test_modes_of_the_configuration_hold(run, tmp_path):
     path.write_text(json.dumps({"id": "a", "started_us": START, "request": "ask ada@example.com"}))
     run("logs", "import", path)
     assert json.loads(run("logs", "export", "--bodies"))["request"] == "ask [PII:email]"
+
+
+@pytest.fixture
+def parts(run, home, tmp_path, monkeypatch):
+    """Export two parts of one row; return the manifest."""
+    with monkeypatch.context() as within:
+        within.setitem(export_to_file.__kwdefaults__, "limits", PartLimits(rows=1))
+        run("logs", "export", "--bodies", "-o", tmp_path / "x.jsonl.gz")
+    return tmp_path / "x.manifest.json"
+
+
+def test_a_manifest_stands_for_its_parts(run, ask, parts, elsewhere):
+    before = run("logs", "export", "--bodies")
+    elsewhere()
+    found = ask("logs", "import", parts)
+    assert (found["read"], found["new"], found["refused"]) == (2, 2, 0)
+    assert [one["file"].rpartition("/")[2] for one in found["files"]] == ["x.00001.jsonl.gz", "x.00002.jsonl.gz"]
+    assert run("logs", "export", "--bodies") == before
+
+
+@pytest.mark.parametrize("fault", ["changed", "missing", "rows", "nonsense"])
+def test_nothing_is_imported_of_a_manifest_that_does_not_hold(run, parts, elsewhere, fault):
+    if fault == "changed":
+        (parts.parent / "x.00002.jsonl.gz").write_bytes(b"other")
+    elif fault == "missing":
+        (parts.parent / "x.00002.jsonl.gz").unlink()
+    elif fault == "rows":
+        text = parts.read_text().replace('"rows": 2', '"rows": 3')
+        parts.write_text(text[::-1].replace('"rows": 1'[::-1], '"rows": 2'[::-1], 1)[::-1])
+    else:
+        parts.write_text("nonsense")
+    words = {
+        "changed": "x.00002.jsonl.gz is not as it was written", "missing": "x.00002.jsonl.gz is missing",
+        "rows": "x.00002.jsonl.gz has 1 records, not 2", "nonsense": "is no manifest of an export",
+    }  # fmt: skip
+    elsewhere()
+    told = run("logs", "import", parts, status=1, all=True)
+    assert words[fault] in told
+    assert "nothing is imported" in told
+    assert "there are no records" in run("logs", "export", status=1).lower()

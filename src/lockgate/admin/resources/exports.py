@@ -1,7 +1,8 @@
 """``/logs/exports``: jobs that write records into files, all that a filter selects, however many.
 
-A job is made, changed while it waits, started, and fetched by a link that holds for a quarter of an hour. It survives a
-restart: what was under way begins again. Results are kept for 30 days. ``requested_data`` are Portkey's names (``id``,
+A job is made, changed while it waits, started, and fetched by links that hold for a quarter of an hour: one for each
+part and one for the manifest of several parts. It survives a restart: what was under way begins again. Results are
+kept for 30 days. ``requested_data`` are Portkey's names (``id``,
 ``trace_id``, ``created_at``, ``request``, ``response``, ``is_success``, ``ai_org``, ``ai_model``, ``req_units``,
 ``res_units``, ``total_units``, ``request_url``, ``cost`` in cents, ``cost_currency``, ``response_time`` in
 milliseconds, ``response_status_code``, ``mode``, ``config``, ``prompt_slug``, ``metadata``), the columns of records,
@@ -30,7 +31,7 @@ from lockgate.entities import Organisation
 from lockgate.errors import Forbidden, InvalidRequest, NotFound
 from lockgate.records.exports.book import WAITING, Job
 from lockgate.records.exports.items import needs_bodies
-from lockgate.records.exports.jobs import LINK_S, Exports, check_filters, selected
+from lockgate.records.exports.jobs import LINK_S, NO_RESULT, Exports, check_filters, selected
 from lockgate.records.exports.portkey import DEFAULT, FIELDS, denied_by, fields_of
 from lockgate.records.exports.writers import Format
 from lockgate.records.slots import moment
@@ -90,8 +91,12 @@ class ShownJob(Struct, frozen=True, kw_only=True):
     total_records: int
     exported_records: int
     """How many are written."""
+    parts: int
+    """Of how many parts the result is; of a failed export, how many are whole."""
     size_bytes: int | None
+    """Of all parts."""
     sha256: str | None
+    """Of a result in one part."""
     error: str | None
     object: str = "export"
 
@@ -104,14 +109,31 @@ class Jobs(Struct, frozen=True, kw_only=True):
     object: str = "list"
 
 
+class PartLink(Struct, frozen=True, kw_only=True):
+    """Where a part of the result is, for whoever has the link."""
+
+    name: str
+    signed_url: str
+    rows: int
+    size_bytes: int | None
+    sha256: str | None
+
+
 class Link(Struct, frozen=True, kw_only=True):
     """Where the result is, for whoever has the link."""
 
     signed_url: str
+    """Of the first part, which is all of it unless ``signed_urls`` has more."""
     url: str
     expires_at: str
     size_bytes: int | None
+    """Of the first part."""
     sha256: str | None
+    """Of the first part."""
+    signed_urls: list[PartLink]
+    """All parts in their order: a new one begins after 1,000,000 records or 1 GB before compression."""
+    manifest_url: str | None
+    """What lists several parts; a failed export has none."""
 
 
 class Restrictions(Struct, frozen=True, kw_only=True):
@@ -133,6 +155,8 @@ class LinkQuery(Struct, frozen=True, kw_only=True):
 
     expires: int = 0
     signature: str = ""
+    part: int = 1
+    """Which part; 0: the manifest."""
 
 
 def create(call: Call[ExportBody, Nothing]) -> Made:
@@ -196,8 +220,8 @@ def start(call: Call[Nothing, Nothing]) -> Told:
     _check_fields(call, job.fields, scope)
     total = _count(call, structs.replace(job, **_scope_fields(scope)))
     started = exports.book.change(
-        job.id, WAITING, status="in_progress", done=0, total=total, error=None, file=None, size_bytes=None, sha256=None,
-        until_us=now_us, updated_us=now_us, **_scope_fields(scope),
+        job.id, WAITING, status="in_progress", done=0, total=total, error=None, until_us=now_us, updated_us=now_us,
+        **NO_RESULT, **_scope_fields(scope),
     )  # fmt: skip
     if started is None:
         raise InvalidRequest(f"The export is {job.status} and cannot be started; make a new one", path="id")
@@ -221,33 +245,45 @@ def delete(call: Call[Nothing, Nothing]) -> None:
 
 
 def download(call: Call[Nothing, Nothing]) -> Link:
-    """Give a link to the result."""
+    """Give links to the result; of an export that failed, to its parts that are whole."""
     job, exports = _job(call), _exports(call)
-    if job.status != "success":
+    if job.status != "success" and not (job.status == "failed" and job.parts):
         raise InvalidRequest(f"The export is {job.status}; there is a result when it is success", path="id")
     expires_s = int(call.now.timestamp()) + LINK_S
-    proof = f"expires={expires_s}&signature={exports.sign(job.id, expires_s)}"
-    url = f"{call.public_url()}/v1/logs/exports/{job.id}/file?{proof}"
+    links = [
+        PartLink(
+            name=part.name, signed_url=_url(call, job, expires_s, number), rows=part.rows, size_bytes=part.size_bytes,
+            sha256=part.sha256,
+        )
+        for number, part in enumerate(exports.parts_of(job), 1)
+    ]  # fmt: skip
+    first = links[0]
     return Link(
-        signed_url=url,
-        url=url,
-        expires_at=write_time(moment(expires_s * MICRO)),
-        size_bytes=job.size_bytes,
-        sha256=job.sha256,
-    )
+        signed_url=first.signed_url, url=first.signed_url, expires_at=write_time(moment(expires_s * MICRO)),
+        size_bytes=first.size_bytes, sha256=first.sha256, signed_urls=links,
+        manifest_url=_url(call, job, expires_s, 0) if job.manifest is not None else None,
+    )  # fmt: skip
+
+
+def _url(call: Call[Any, Any], job: Job, expires_s: int, part: int) -> str:
+    proof = f"expires={expires_s}&signature={_exports(call).sign(job.id, expires_s, part)}"
+    which = "" if part == 1 else f"&part={part}"
+    return f"{call.public_url()}/v1/logs/exports/{job.id}/file?{proof}{which}"
 
 
 def fetch(call: Call[Nothing, LinkQuery]) -> Streamed:
     """Send the result to whoever has a link."""
     id, query, exports = call.parameters["id"], call.query, _exports(call)
-    if not exports.is_signed(id, query.expires, query.signature):
+    if not exports.is_signed(id, query.expires, query.signature, query.part):
         raise Forbidden("The link is wrong or has expired; ask for a new one", wire_code="AB03")
     job = exports.book.get(id)
-    path = exports.path_of(job) if job is not None else None
+    path = exports.path_of(job, query.part) if job is not None else None
     if job is None or path is None or not path.exists():
         raise NotFound("The result of this export is gone", wire_code="AB02")
     name = path.name.encode("ascii")
     content_type = b"application/gzip" if path.suffix == ".gz" else _TYPES[job.format]
+    if query.part == 0:
+        content_type = b"application/json"
     headers = (
         (b"content-disposition", b'attachment; filename="%b"' % name),
         (b"content-length", b"%d" % path.stat().st_size),
@@ -357,7 +393,8 @@ def _shown(job: Job) -> ShownJob:
         requested_data=list(job.fields), status=job.status, description=job.description, format=job.format,
         gzip=job.is_gzipped, created_at=write_time(moment(job.created_us)),
         last_updated_at=write_time(moment(job.updated_us)), created_by=job.created_by, total_records=job.total,
-        exported_records=job.done, size_bytes=job.size_bytes, sha256=job.sha256, error=job.error,
+        exported_records=job.done, parts=len(job.parts) or int(job.file is not None), size_bytes=job.size_bytes,
+        sha256=job.sha256, error=job.error,
     )  # fmt: skip
 
 
@@ -395,8 +432,8 @@ ENDPOINTS = (
         reply=Told, handler=cancel,
     ),
     Endpoint(
-        method="GET", path="/logs/exports/{id}/download", access=_ACCESS, summary="Give a link to an export's result",
-        reply=Link, handler=download,
+        method="GET", path="/logs/exports/{id}/download", access=_ACCESS,
+        summary="Give links to the parts of an export's result", reply=Link, handler=download,
     ),
     Endpoint(
         method="GET", path="/logs/exports/{id}/file", access=PUBLIC, summary="Send an export's result, by its link",

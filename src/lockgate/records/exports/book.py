@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from lockgate.records.embedded.sqlite import reading, transaction, writing
+from lockgate.records.exports.manifest import Part
 from lockgate.records.exports.writers import Format
 
 Status: TypeAlias = Literal["draft", "in_progress", "success", "failed", "stopped"]
@@ -65,9 +66,15 @@ class Job(Struct, frozen=True, kw_only=True):
     done: int = 0
     """How many are written."""
     file: str | None = None
-    """The name of the result in the job's folder."""
+    """The name of the result in the job's folder, of its first part when there are several."""
     size_bytes: int | None = None
+    """Of all parts."""
     sha256: str | None = None
+    """Of the one part; several have their own."""
+    parts: tuple[Part, ...] = ()
+    """When there are several; of a failed job, those that are whole."""
+    manifest: str | None = None
+    """The name of what lists several parts."""
     error: str | None = None
 
 
@@ -116,10 +123,10 @@ class ExportBook:
         """Return the jobs that are to be done, the oldest first."""
         return self._select("WHERE status = 'in_progress' ORDER BY created_us, id", ())
 
-    def done_before(self, us: int) -> Sequence[Job]:
-        """Return the jobs with a result whose records were read from a moment before on."""
-        found = self._select("WHERE status = 'success'", ())
-        return [job for job in found if job.begun_us <= us]
+    def kept_before(self, us: int) -> Sequence[Job]:
+        """Return the jobs with a result, or parts of one, whose records were read from a moment before on."""
+        found = self._select("WHERE status IN ('success', 'failed')", ())
+        return [job for job in found if job.begun_us <= us and (job.status == "success" or job.parts)]
 
     def created_before(self, us: int) -> Sequence[Job]:
         """Return old jobs."""

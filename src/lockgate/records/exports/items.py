@@ -25,6 +25,8 @@ BODIES: Sequence[str] = (*VIEWS, DETAILS)
 DEFAULT = (*SHOWN, *PREVIEWS)
 NOT_TEXT = "base64:"
 """Begins a body that is no UTF-8 text, or that begins so itself."""
+FLAT = "meta."
+"""Begins the column of a key of the metadata."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -42,6 +44,14 @@ def columns_of(names: Sequence[str] = DEFAULT) -> tuple[Column, ...]:
     if len({column.name for column in found}) != len(found):
         raise InvalidRequest("A column is named twice", path="columns")
     return found
+
+
+def flattened(columns: Sequence[Column], keys: Sequence[str]) -> tuple[Column, ...]:
+    """Return columns with one for each key of the metadata, after them or where ``metadata`` stood."""
+    named = {column.name for column in columns}
+    flat = [column for key in keys if (column := _of_key(FLAT + key, key)).name not in named]
+    at = next((number for number, column in enumerate(columns) if column.name == "metadata"), len(columns))
+    return (*columns[:at], *flat, *(column for column in columns[at:] if column.name != "metadata"))
 
 
 def needs_bodies(columns: Sequence[Column]) -> bool:
@@ -67,10 +77,13 @@ def _column(name: str) -> Column:
     if field is None or field.column not in COLUMNS:
         raise InvalidRequest(f"There is no column {name!r}", path="columns")
     if field.key is not None:
-        key = field.key
         prefix = next(each for each in METADATA_PREFIXES if name.startswith(each))
-        return Column(prefix + key, "text", lambda entry, _: entry.row.metadata.get(key))
+        return _of_key(prefix + field.key, field.key)
     return Column(field.column, COLUMNS[field.column], _of_row(field.column))
+
+
+def _of_key(name: str, key: str) -> Column:
+    return Column(name, "text", lambda entry, _: entry.row.metadata.get(key))
 
 
 def _of_row(name: str) -> Callable[[Entry, Bodies | None], object]:

@@ -2,7 +2,7 @@
 
 A job's result lies in a folder of its own. A process that ends in the middle leaves the job under way and nothing of
 its result; the next one to look begins it again, over the same records up to the same moment. So does a result that was
-made before records were deleted: it is made again without them.
+made before records were deleted: it is made again without them. Of a job that fails, the parts that are whole stay.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from lockgate.errors import GatewayError, InvalidRequest
-from lockgate.records.exports.book import DONE, UNDER_WAY, ExportBook, Job
-from lockgate.records.exports.export import ReadBodies, Scanned, Source, export_to_file
+from lockgate.records.exports.book import DONE, UNDER_WAY, WAITING, ExportBook, Job
+from lockgate.records.exports.export import DEFAULT_LIMITS, PartLimits, ReadBodies, Scanned, Source, export_to_file
+from lockgate.records.exports.manifest import Part, asked_of
 from lockgate.records.exports.portkey import fields_of
 from lockgate.records.lock import FileLock
 from lockgate.records.query.language import parse
@@ -39,6 +40,11 @@ _LOOK_EVERY_S = 30.0
 _TELL_EVERY_S = 0.5
 _END_S = 10.0
 _FILTERS = KNOWN | {"query", "page_size", "current_page"}
+_LOCK = ".lock"
+NO_RESULT: Mapping[str, tuple[()] | None] = {
+    "file": None, "size_bytes": None, "sha256": None, "parts": (), "manifest": None,
+}  # fmt: skip
+"""What is said of a job of which nothing is written."""
 _log = logging.getLogger("lockgate.exports")
 
 
@@ -53,12 +59,17 @@ class _Ending(Exception):
 class Exports:
     """The jobs of a state folder. ``start`` begins to work on them in a thread; without it ``work`` does it."""
 
-    def __init__(self, folder: Path, reader: RecordReader, bodies_of: ReadBodies, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self, folder: Path, reader: RecordReader, bodies_of: ReadBodies, now_us: Callable[[], int], *,
+        limits: PartLimits = DEFAULT_LIMITS,
+    ) -> None:  # fmt: skip
+        """``limits``: after what a result goes on in another part."""
         self.book = ExportBook(folder)
         self._folder = folder
         self._reader = reader
         self._bodies_of = bodies_of
         self._now_us = now_us
+        self._limits = limits
         self._ending = threading.Event()
         self._news = threading.Event()
         self._told_s = 0.0
@@ -84,22 +95,35 @@ class Exports:
         """Say that there is a job to do."""
         self._news.set()
 
-    def path_of(self, job: Job) -> Path | None:
-        """Return where the result of a job lies."""
-        return self._folder / job.id / job.file if job.file is not None else None
+    def path_of(self, job: Job, part: int = 1) -> Path | None:
+        """Return where a part of the result of a job lies, counted from 1; 0: its manifest. None: there is none."""
+        if part == 0:
+            name = job.manifest
+        elif job.parts:
+            name = job.parts[part - 1].name if 1 <= part <= len(job.parts) else None
+        else:
+            name = job.file if part == 1 else None
+        return self._folder / job.id / name if name is not None else None
+
+    def parts_of(self, job: Job) -> Sequence[Part]:
+        """Return the parts of a result."""
+        if job.parts or job.file is None:
+            return job.parts
+        return [Part(name=job.file, rows=job.done, size_bytes=job.size_bytes or 0, sha256=job.sha256 or "")]
 
     def remove(self, job: Job) -> None:
         """Forget a job and its result."""
         self.book.remove(job.id)
         shutil.rmtree(self._folder / job.id, ignore_errors=True)
 
-    def sign(self, id: str, expires_s: int) -> str:
-        """Return the proof that a link was given by us."""
-        return hmac.new(self.book.secret(), f"{id}:{expires_s}".encode(), hashlib.sha256).hexdigest()
+    def sign(self, id: str, expires_s: int, part: int = 1) -> str:
+        """Return the proof that a link to a part was given by us."""
+        what = f"{id}:{expires_s}" if part == 1 else f"{id}:{expires_s}:{part}"
+        return hmac.new(self.book.secret(), what.encode(), hashlib.sha256).hexdigest()
 
-    def is_signed(self, id: str, expires_s: int, signature: str) -> bool:
-        """Tell whether a link was given by us and still holds."""
-        is_ours = hmac.compare_digest(self.sign(id, expires_s).encode(), signature.encode("utf-8", "replace"))
+    def is_signed(self, id: str, expires_s: int, signature: str, part: int = 1) -> bool:
+        """Tell whether a link to a part was given by us and still holds."""
+        is_ours = hmac.compare_digest(self.sign(id, expires_s, part).encode(), signature.encode("utf-8", "replace"))
         return is_ours and self._now_us() < expires_s * 1_000_000
 
     def work(self) -> None:
@@ -108,11 +132,11 @@ class Exports:
             if job.status != "in_progress":
                 self.remove(job)
         deleted_us = max((each.created_us for each in self._reader.receipts() if each.rows_hidden), default=-1)
-        for job in (*self.book.done_before(deleted_us), *self.book.under_way()):
+        for job in (*self.book.kept_before(deleted_us), *self.book.under_way()):
             if self._ending.is_set():
                 return
             (self._folder / job.id).mkdir(mode=0o700, exist_ok=True)
-            lock = FileLock(self._folder / job.id / ".lock")
+            lock = FileLock(self._folder / job.id / _LOCK)
             if not lock.acquire():
                 continue
             try:
@@ -126,12 +150,20 @@ class Exports:
     def _taken_back(self, id: str, deleted_us: int) -> Job | None:
         """Return a job as it is; a result that may hold what was deleted since is taken back, to be made again."""
         job = self.book.get(id)
-        if job is None or job.status != "success" or job.begun_us > deleted_us:
+        if job is None or job.begun_us > deleted_us or job.status not in ("success", "failed"):
             return job
-        path = self.path_of(job)
-        if path is not None:
-            path.unlink(missing_ok=True)
-        return self.book.change(id, DONE, status="in_progress", done=0, file=None, size_bytes=None, sha256=None)
+        self._clear(job)
+        if job.status == "failed":
+            return self.book.change(id, WAITING, **NO_RESULT)
+        return self.book.change(id, DONE, status="in_progress", done=0, **NO_RESULT)
+
+    def _clear(self, job: Job) -> None:
+        """Remove all that a job has written."""
+        for left in (self._folder / job.id).iterdir():
+            if left.is_dir():
+                shutil.rmtree(left)
+            elif left.name != _LOCK:
+                left.unlink(missing_ok=True)
 
     def _run(self) -> None:
         while not self._ending.is_set():
@@ -145,31 +177,33 @@ class Exports:
     def _do(self, job: Job) -> None:
         name = f"{job.id}.{job.format}" + (".gz" if job.is_gzipped and job.format != "parquet" else "")
         path = self._folder / job.id / name
-        for left in path.parent.glob(f".{name}.*"):
-            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+        self._clear(job)
+        whole: list[Part] = []
         self.book.change(job.id, UNDER_WAY, begun_us=self._now_us())
         try:
             query, reader = selected(job, self._reader)
             source = Source(reader, self._bodies_of)
             self._told_s = -_TELL_EVERY_S
             made = export_to_file(
-                source, query, fields_of(job.fields), path, job.format, progress=lambda done: self._tell(job, done)
-            )
+                source, query, fields_of(job.fields), path, job.format, progress=lambda done: self._tell(job, done),
+                limits=self._limits, placed=whole.append, asked=asked_of(query, filters=job.filters),
+            )  # fmt: skip
         except _Ending:
             return
         except _Stopped:
-            path.unlink(missing_ok=True)
+            self._clear(job)
             return
         except (GatewayError, OSError, sqlite3.Error, MemoryError) as error:
             _log.warning("export %s failed: %s", job.id, error)
-            self._end(job, status="failed", error=str(error) or type(error).__name__)
+            self._end(job, status="failed", error=_reason(error, whole), parts=tuple(whole))
             return
         done = self._end(
-            job, status="success", done=made.rows, total=made.rows, file=name, size_bytes=made.size_bytes,
-            sha256=made.sha256, error=None,
+            job, status="success", done=made.rows, total=made.rows, file=made.parts[0].name, error=None,
+            size_bytes=made.size_bytes, sha256=made.sha256, manifest=made.manifest,
+            parts=made.parts if len(made.parts) > 1 else (),
         )  # fmt: skip
         if done is None:
-            path.unlink(missing_ok=True)
+            self._clear(job)
 
     def _tell(self, job: Job, done: int) -> None:
         """Say how far a job is. Raises _Ending, _Stopped."""
@@ -184,6 +218,13 @@ class Exports:
 
     def _end(self, job: Job, **changes: object) -> Job | None:
         return self.book.change(job.id, UNDER_WAY, updated_us=self._now_us(), **changes)
+
+
+def _reason(error: Exception, whole: Sequence[Part]) -> str:
+    reason = str(error) or type(error).__name__
+    if not whole:
+        return reason
+    return f"{reason}; {len(whole)} parts with {sum(part.rows for part in whole)} records are whole"
 
 
 def check_filters(filters: Mapping[str, Any]) -> None:

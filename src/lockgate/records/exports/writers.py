@@ -45,6 +45,10 @@ class ExportWriter(Protocol):
         """Write items. Raises OSError."""
         ...
 
+    def size_bytes(self) -> int:
+        """Return how much is written, before it is compressed."""
+        ...
+
     def finish(self) -> None:
         """Write what is left. Raises OSError."""
         ...
@@ -68,11 +72,18 @@ class JsonLines:
 
     def __init__(self, file: IO[bytes], columns: Sequence[Column]) -> None:
         self._file = file
+        self._size = 0
         self._json = frozenset(column.name for column in columns if column.kind == "json")
 
     def write(self, items: Iterable[Item]) -> None:
         """Write items."""
-        self._file.write(b"".join(_encode(self._object(item)) + b"\n" for item in items))
+        data = b"".join(_encode(self._object(item)) + b"\n" for item in items)
+        self._size += len(data)
+        self._file.write(data)
+
+    def size_bytes(self) -> int:
+        """Return how much is written."""
+        return self._size
 
     def finish(self) -> None:
         """Nothing is left."""
@@ -92,6 +103,7 @@ class Csv:
     """``csv``."""
 
     def __init__(self, file: IO[bytes], columns: Sequence[Column]) -> None:
+        self._file = file
         self._text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
         self._texts = frozenset(column.name for column in columns if column.kind == "text")
         self._csv = csv.writer(self._text, lineterminator="\r\n")
@@ -100,6 +112,10 @@ class Csv:
     def write(self, items: Iterable[Item]) -> None:
         """Write items."""
         self._csv.writerows([self._cell(name, value) for name, value in item.items()] for item in items)
+
+    def size_bytes(self) -> int:
+        """Return how much is written."""
+        return self._file.tell()
 
     def finish(self) -> None:
         """Write what is left."""
@@ -124,13 +140,20 @@ class Parquet:
     def __init__(self, file: IO[bytes], columns: Sequence[Column]) -> None:
         self._path = Path(file.name)
         self._columns = columns
+        self._size = 0
         self._lines = self._path.with_name(self._path.name + ".lines")
         self._spool = self._lines.open("wb")
         self._duck = Duck(_LIMITS, self._path.with_name(self._path.name + ".spill"))
 
     def write(self, items: Iterable[Item]) -> None:
         """Put items aside."""
-        self._spool.write(b"".join(_encode(item) + b"\n" for item in items))
+        data = b"".join(_encode(item) + b"\n" for item in items)
+        self._size += len(data)
+        self._spool.write(data)
+
+    def size_bytes(self) -> int:
+        """Return how much is put aside."""
+        return self._size
 
     def finish(self) -> None:
         """Write the table."""

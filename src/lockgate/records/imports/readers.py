@@ -59,6 +59,11 @@ def read_file(path: Path, format: Format, temp: Path) -> Iterator[Read]:
             raise InvalidRequest(f"{path.name} is not a whole gzip file: {error}") from None
 
 
+def count(path: Path, format: Format, temp: Path) -> int:
+    """Return how many records a file has. Raises as ``read_file`` does."""
+    return sum(1 for _ in read_file(path, format, temp))
+
+
 def _json_lines(file: IO[bytes]) -> Iterator[Read]:
     number = 0
     while line := file.readline(_MAX_LINE + 1):

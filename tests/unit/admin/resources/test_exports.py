@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 import io
 import json
 
@@ -11,6 +12,7 @@ from msgspec import structs
 
 from lockgate.entities import Workspace
 from lockgate.records.bodies.kept import Kept, View
+from lockgate.records.exports.export import PartLimits
 from tests.unit.records.rows import row
 
 US = 1_000_000
@@ -223,3 +225,61 @@ def test_a_filter_that_does_not_exist_is_refused_with_the_one_that_was_meant(pla
     assert refused["error"]["message"] == "filters: there is no filter status_cod, x; did you mean status_code?"
     id = make(plane)
     plane.refused(400, "PUT", f"/logs/exports/{id}", "service", json={"filters": {"nosuch": 1}})
+
+
+def test_one_file_has_one_link(plane):
+    id = make(plane, requested_data=["id"])
+    finish(plane, id)
+    link = plane.ok("GET", f"/logs/exports/{id}/download", "service")
+    [part] = link["signed_urls"]
+    assert (part["name"], part["rows"], part["sha256"]) == (f"{id}.jsonl", 2, link["sha256"])
+    assert (part["signed_url"], link["manifest_url"]) == (link["signed_url"], None)
+
+
+def test_a_long_result_has_a_link_for_each_part_and_one_for_the_manifest(plane):
+    plane.desk.part_limits = PartLimits(rows=1)
+    id = make(plane, requested_data=["id"], filters={"query": "status>0"})
+    job = finish(plane, id)
+    assert (job["parts"], job["sha256"], job["exported_records"]) == (2, None, 2)
+    link = plane.ok("GET", f"/logs/exports/{id}/download", "service")
+    assert link["signed_url"] == link["signed_urls"][0]["signed_url"]
+    assert fetched(plane, id) == b'{"id":"rec_1"}\n'
+    data = []
+    for part in link["signed_urls"]:
+        url = httpx.URL(part["signed_url"])
+        answer = plane.ask("GET", f"{url.path}?{url.query.decode()}", None)
+        assert f'filename="{part["name"]}"' in answer.headers["content-disposition"]
+        assert hashlib.sha256(answer.content).hexdigest() == part["sha256"]
+        data.append(answer.content)
+    assert [json.loads(each)["id"] for each in data] == ["rec_1", "rec_2"]
+    assert job["size_bytes"] == sum(map(len, data))
+    url = httpx.URL(link["manifest_url"])
+    answer = plane.ask("GET", f"{url.path}?{url.query.decode()}", None)
+    assert answer.headers["content-type"] == "application/json"
+    manifest = answer.json()
+    assert (manifest["rows"], manifest["format"], manifest["columns"]) == (2, "jsonl", ["id"])
+    assert manifest["asked"]["filters"] == {"query": "status>0"}
+    assert [part["sha256"] for part in manifest["parts"]] == [part["sha256"] for part in link["signed_urls"]]
+    for other in ("part=1", "part=3", "part=-1"):
+        changed = f"{url.path}?{url.query.decode()}".replace("part=0", other)
+        assert plane.ask("GET", changed, None).status_code == 403
+
+
+def test_what_is_whole_of_a_failed_export_may_be_fetched(plane, monkeypatch):
+    plane.desk.part_limits = PartLimits(rows=1)
+    id = make(plane, requested_data=["id"])
+    plane.ok("POST", f"/logs/exports/{id}/start", "service")
+    exports, scan = plane.desk.exports, plane.desk.store.scan
+
+    def failing(query):
+        yield [entry for batch in scan(query) for entry in batch]
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(plane.desk.store, "scan", failing)
+    exports.work()
+    job = plane.ok("GET", f"/logs/exports/{id}", "service")
+    assert (job["status"], job["parts"]) == ("failed", 1)
+    assert "No space left on device; 1 parts with 1 records are whole" in job["error"]
+    link = plane.ok("GET", f"/logs/exports/{id}/download", "service")
+    assert (len(link["signed_urls"]), link["manifest_url"]) == (1, None)
+    assert fetched(plane, id) == b'{"id":"rec_1"}\n'

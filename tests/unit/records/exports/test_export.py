@@ -9,8 +9,10 @@ import pytest
 from msgspec import structs
 
 from lockgate.records.embedded.writer import EmbeddedStore
-from lockgate.records.exports.export import Source, export_to, export_to_file
+from lockgate.records.exports.export import PartLimits, Source, export_to, export_to_file
 from lockgate.records.exports.items import columns_of
+from lockgate.records.exports.manifest import Asked, check_parts, read_manifest
+from lockgate.records.imports.readers import count, read_file
 from lockgate.records.plain import SHOWN
 from lockgate.records.row import COLUMNS, Preview, Row
 from lockgate.records.store import ALL, PageQuery
@@ -148,3 +150,106 @@ def test_nothing_is_a_file_too(store, tmp_path):
         assert export_to_file(source(store), query, columns_of(), tmp_path / f"x.{format}", format).rows == 0
     assert (tmp_path / "x.jsonl").read_bytes() == b""
     assert (tmp_path / "x.csv").read_bytes().count(b"\r\n") == 1
+
+
+def content(paths):
+    return b"".join(gzip.decompress(p.read_bytes()) if p.suffix == ".gz" else p.read_bytes() for p in paths)
+
+
+def check_manifest(folder, made, format):
+    manifest = read_manifest(folder / made.manifest)
+    assert (manifest.rows, manifest.format, manifest.parts) == (made.rows, format, made.parts)
+    paths = check_parts(folder, manifest)
+    assert [count(path, format, folder / "temp") for path in paths] == [part.rows for part in made.parts]
+    return paths
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.csv.gz", "x.parquet"])
+def test_after_so_many_rows_a_part_begins(store, tmp_path, name):
+    format = name.split(".")[1]
+    folder = tmp_path / "out"
+    folder.mkdir()
+    told = []
+    made = export_to_file(
+        source(store), EVERYTHING, columns_of(["id", "metadata"]), folder / name, format,
+        limits=PartLimits(rows=15), placed=told.append, asked=Asked(query="a:b"),
+    )  # fmt: skip
+    ending = name.removeprefix("x")
+    assert [(part.name, part.rows) for part in made.parts] == [
+        (f"x.00001{ending}", 15), (f"x.00002{ending}", 15), (f"x.00003{ending}", 10),
+    ]  # fmt: skip
+    assert (made.rows, tuple(told), made.manifest, made.sha256) == (40, made.parts, "x.manifest.json", None)
+    assert made.size_bytes == sum(part.size_bytes for part in made.parts)
+    assert read_manifest(folder / "x.manifest.json").asked == Asked(query="a:b")
+    paths = check_manifest(folder, made, format)
+    assert sorted(path.name for path in folder.iterdir() if path.name != "temp") == sorted(
+        [*(path.name for path in paths), "x.manifest.json"]
+    )
+    ids = [one.values["id"] for path in paths for one in read_file(path, format, folder / "temp")]
+    assert ids == [each.id for each in rows()]
+
+
+def test_parts_one_after_the_other_are_what_one_file_holds(store, tmp_path):
+    for limits in (PartLimits(rows=15), PartLimits(rows=40)):
+        made = export_to_file(source(store), EVERYTHING, columns_of(), tmp_path / "x.jsonl", "jsonl", limits=limits)
+        export_to_file(source(store), EVERYTHING, columns_of(), tmp_path / "y.jsonl", "jsonl")
+        assert content(tmp_path / part.name for part in made.parts) == (tmp_path / "y.jsonl").read_bytes()
+
+
+def test_exactly_as_many_rows_as_a_part_has_are_one_file(store, tmp_path):
+    made = export_to_file(
+        source(store), EVERYTHING, columns_of(), tmp_path / "x.csv", "csv", limits=PartLimits(rows=40)
+    )
+    assert (made.parts[0].name, made.manifest) == ("x.csv", None)
+    assert not (tmp_path / "x.manifest.json").exists()
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.jsonl.gz", "x.csv", "x.parquet"])
+def test_after_so_many_bytes_before_compression_a_part_begins(store, tmp_path, monkeypatch, name):
+    monkeypatch.setattr("lockgate.records.exports.export._SLICE", 1)
+    format = name.split(".")[1]
+    made = export_to_file(
+        source(store), EVERYTHING, columns_of(), tmp_path / name, format, limits=PartLimits(size_bytes=20_000)
+    )
+    assert 1 < len(made.parts) < 40
+    paths = check_manifest(tmp_path, made, format)
+    if format != "parquet":
+        assert all(20_000 <= len(content([path])) < 40_000 for path in paths[:-1])
+
+
+def test_one_part_has_a_manifest_when_it_is_asked_for(store, tmp_path):
+    made = export_to_file(
+        source(store), EVERYTHING, columns_of(["id"]), tmp_path / "x.jsonl", "jsonl", with_manifest=True
+    )
+    assert check_manifest(tmp_path, made, "jsonl") == [tmp_path / "x.jsonl"]
+    assert made.sha256 == made.parts[0].sha256
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.csv.gz", "x.parquet"])
+def test_parts_that_are_whole_stay_when_the_rest_fails(store, tmp_path, name):
+    path = tmp_path / "out" / name
+    path.parent.mkdir()
+    told = []
+
+    class Failing:
+        def scan(self, query):
+            entries = [entry for batch in store.scan(query) for entry in batch]
+            yield entries[:25]
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        export_to_file(
+            Source(Failing(), lambda _row: None), EVERYTHING, columns_of(["id"]), path, name.split(".")[1],
+            limits=PartLimits(rows=10), placed=told.append,
+        )  # fmt: skip
+    assert [part.rows for part in told] == [10, 10]
+    assert sorted(each.name for each in path.parent.iterdir()) == [part.name for part in told]
+
+
+def test_parts_of_an_earlier_export_of_that_name_go(store, tmp_path):
+    path, columns = tmp_path / "x.jsonl", columns_of(["id"])
+    export_to_file(source(store), EVERYTHING, columns, path, "jsonl", limits=PartLimits(rows=10))
+    made = export_to_file(source(store), EVERYTHING, columns, path, "jsonl", limits=PartLimits(rows=25))
+    (tmp_path / "x.00009.jsonl").write_text("another's")
+    assert sorted(path.name for path in tmp_path.glob("x.0*")) == ["x.00001.jsonl", "x.00002.jsonl", "x.00009.jsonl"]
+    check_manifest(tmp_path, made, "jsonl")

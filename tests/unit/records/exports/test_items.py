@@ -3,7 +3,7 @@ import pytest
 from lockgate.errors import InvalidRequest
 from lockgate.records.bodies.kept import View
 from lockgate.records.bodies.store import Bodies
-from lockgate.records.exports.items import DEFAULT, columns_of, item_of, needs_bodies
+from lockgate.records.exports.items import DEFAULT, columns_of, flattened, item_of, needs_bodies
 from lockgate.records.store import Entry
 from tests.unit.records.rows import preview, row
 
@@ -45,3 +45,11 @@ def test_bodies_are_texts_or_base64():
     assert item_of(columns, Entry(row(1)), body(b'{"a": 1}\x00'))["request"] == '{"a": 1}\x00'
     assert item_of(columns, Entry(row(1)), body(b"\xff\x00"))["request"] == "base64:/wA="
     assert item_of(columns, Entry(row(1)), None) == {"id": "rec_1", "request": None, "response": None}
+
+
+def test_flattened_metadata_stand_where_the_map_stood_and_are_not_named_twice():
+    columns = flattened(columns_of(["id", "metadata", "meta.team", "status"]), ["a b", "", "team"])
+    assert [column.name for column in columns] == ["id", "meta.a b", "meta.", "meta.team", "status_code"]
+    item = item_of(columns, Entry(row(1, metadata={"a b": "x", "": "y"})), None)
+    assert item == {"id": "rec_1", "meta.a b": "x", "meta.": "y", "meta.team": None, "status_code": 200}
+    assert [column.name for column in flattened(columns_of(["id"]), ["a"])] == ["id", "meta.a"]

@@ -11,7 +11,9 @@ from msgspec import structs
 
 from lockgate.errors import InvalidRequest, Unavailable
 from lockgate.records.exports.book import Job
-from lockgate.records.exports.jobs import KEEP_DAYS, Exports, Window, selected
+from lockgate.records.exports.export import PartLimits
+from lockgate.records.exports.jobs import KEEP_DAYS, NO_RESULT, Exports, Window, selected
+from lockgate.records.exports.manifest import check_parts, read_manifest
 from lockgate.records.lock import FileLock
 from lockgate.records.store import Entry, Receipt
 from tests.unit.records.rows import START, row
@@ -45,8 +47,8 @@ class Reader:
             yield rows[at : at + 2]
 
 
-def exports_in(folder, reader=None, now_us=START):
-    made = Exports(folder, reader or Reader(), lambda _row: None, lambda: now_us)
+def exports_in(folder, reader=None, now_us=START, **more):
+    made = Exports(folder, reader or Reader(), lambda _row: None, lambda: now_us, **more)
     made.create()
     return made
 
@@ -214,3 +216,90 @@ def test_a_page_of_portkeys_is_a_part(page, found):
     assert rows == [f"rec_{n}" for n in found]
     assert reader.count(query) == len(found)
     assert isinstance(reader, Window) is (page is not None)
+
+
+def test_a_long_result_is_in_parts_with_a_manifest(tmp_path):
+    exports = exports_in(tmp_path, limits=PartLimits(rows=2))
+    exports.book.add(structs.replace(JOB, filters={"status_code": "200"}))
+    exports.work()
+    job = exports.book.get("e1")
+    assert (job.status, job.done, job.file, job.sha256) == ("success", 5, "e1.00001.jsonl", None)
+    assert [part.rows for part in exports.parts_of(job)] == [2, 2, 1]
+    assert [exports.path_of(job, number).name for number in (0, 1, 3)] == [
+        "e1.manifest.json", "e1.00001.jsonl", "e1.00003.jsonl",
+    ]  # fmt: skip
+    assert exports.path_of(job, 4) is exports.path_of(job, -1) is None
+    manifest = read_manifest(exports.path_of(job, 0))
+    check_parts(tmp_path / "e1", manifest)
+    assert (manifest.rows, manifest.asked.filters) == (5, {"status_code": "200"})
+    assert job.size_bytes == sum(part.size_bytes for part in job.parts)
+
+
+def test_one_file_is_a_part_too(tmp_path):
+    exports = exports_in(tmp_path)
+    exports.book.add(JOB)
+    exports.work()
+    job = exports.book.get("e1")
+    [part] = exports.parts_of(job)
+    assert (part.name, part.rows, part.sha256, job.parts, job.manifest) == ("e1.jsonl", 5, job.sha256, (), None)
+    assert exports.path_of(job, 0) is exports.path_of(job, 2) is None
+    assert exports.parts_of(structs.replace(JOB, status="draft")) == ()
+
+
+def failing_at(at):
+    def fail(now):
+        if now == at:
+            raise OSError(28, "No space left")
+
+    return fail
+
+
+def test_parts_that_are_whole_stay_when_a_job_fails_and_go_when_it_is_started_again(tmp_path):
+    exports = exports_in(tmp_path, Reader(failing_at(4)), limits=PartLimits(rows=1))
+    exports.book.add(JOB)
+    exports.work()
+    failed = exports.book.get("e1")
+    assert (failed.status, [part.name for part in failed.parts]) == (
+        "failed", ["e1.00001.jsonl", "e1.00002.jsonl", "e1.00003.jsonl"],
+    )  # fmt: skip
+    assert failed.error == "[Errno 28] No space left; 3 parts with 3 records are whole"
+    assert files(tmp_path) == [part.name for part in failed.parts]
+    exports.book.change("e1", ("failed",), status="in_progress", **NO_RESULT)
+    exports_in(tmp_path).work()
+    assert files(tmp_path) == ["e1.jsonl"]
+
+
+def test_parts_of_a_failed_job_go_when_what_they_hold_is_deleted(tmp_path):
+    exports = exports_in(tmp_path, reader := Reader(failing_at(4)), limits=PartLimits(rows=1))
+    exports.book.add(JOB)
+    exports.work()
+    reader.deletions = [Receipt(id="d", reason="", created_us=START + 1, rows_hidden=1)]
+    exports.work()
+    job = exports.book.get("e1")
+    assert (job.status, job.parts, files(tmp_path)) == ("failed", (), [])
+
+
+def test_a_stopped_or_deleted_job_in_parts_leaves_nothing(tmp_path):
+    def stop(at):
+        if at == 4:
+            exports.book.change("e1", ("in_progress",), status="stopped")
+
+    exports = exports_in(tmp_path, Reader(stop), limits=PartLimits(rows=1))
+    exports.book.add(JOB)
+    exports.work()
+    assert (exports.book.get("e1").status, files(tmp_path)) == ("stopped", [])
+    again = exports_in(tmp_path, reader := Reader(), limits=PartLimits(rows=1))
+    again.book.add(structs.replace(JOB, id="e2"))
+    again.work()
+    reader.deletions = [Receipt(id="d", reason="", created_us=START + 1, rows_hidden=1)]
+    longer = Exports(tmp_path, reader, lambda _row: None, lambda: START + 2)
+    longer.work()
+    assert sorted(path.name for path in (tmp_path / "e2").iterdir()) == [".lock", "e2.jsonl"]
+
+
+def test_a_link_to_a_part_is_for_that_part(tmp_path):
+    exports = exports_in(tmp_path)
+    until_s = START // 1_000_000 + 10
+    assert exports.is_signed("e1", until_s, exports.sign("e1", until_s, 2), 2)
+    assert not exports.is_signed("e1", until_s, exports.sign("e1", until_s, 2), 3)
+    assert not exports.is_signed("e1", until_s, exports.sign("e1", until_s), 0)

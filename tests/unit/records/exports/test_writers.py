@@ -1,4 +1,6 @@
+import contextlib
 import csv
+import gzip
 import io
 import json
 
@@ -84,3 +86,23 @@ def test_a_body_of_ten_megabytes_comes_back(tmp_path):
     with duckdb.connect() as connection:
         found = connection.execute("SELECT * FROM read_parquet(?)", [str(tmp_path / "parquet")]).fetchall()
     assert found == [("rec_1", item["request"])]
+
+
+@pytest.mark.parametrize("kind", [JsonLines, Csv])
+def test_the_size_is_what_is_written_before_compression(kind):
+    file, packed = io.BytesIO(), io.BytesIO()
+    sizes = []
+    for target in (file, gzip.GzipFile("", "wb", 6, packed)):
+        with contextlib.closing(kind(target, COLUMNS)) as writer:
+            writer.write([ITEM, NOTHING])
+            sizes.append(writer.size_bytes())
+    assert sizes == [len(file.getvalue())] * 2
+
+
+def test_the_size_of_parquet_is_that_of_its_rows_as_json(tmp_path):
+    with (tmp_path / "x").open("wb") as file, contextlib.closing(Parquet(file, COLUMNS)) as writer:
+        assert writer.size_bytes() == 0
+        writer.write([ITEM] * 3)
+        size = writer.size_bytes()
+        writer.write([ITEM] * 3)
+        assert writer.size_bytes() == 2 * size > 600

@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from lockgate.errors import InvalidRequest
-from lockgate.records.imports.readers import Read, read_file
+from lockgate.records.imports.readers import Read, count, read_file
 
 
 def read(tmp_path, data, format="jsonl", name="a"):
@@ -84,3 +84,8 @@ def test_a_file_that_is_none_of_its_format_is_refused(tmp_path, data, format, na
 @pytest.mark.parametrize("format", ["jsonl", "csv"])
 def test_nothing_is_a_file_too(tmp_path, format):
     assert read(tmp_path, b"", format) == []
+
+
+def test_records_are_counted_with_those_that_cannot_be_read(tmp_path):
+    (tmp_path / "a").write_bytes(b'{"id":"a"}\n\nnonsense\n{"id":"b"}')
+    assert count(tmp_path / "a", "jsonl", tmp_path / "temp") == 3
