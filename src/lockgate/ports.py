@@ -9,7 +9,7 @@ from lockgate.core.batches import BatchOwner
 from lockgate.core.cached import CachedReply
 from lockgate.core.capture import Capture
 from lockgate.core.http import Headers, Origin, UpstreamRequest
-from lockgate.core.limits import Budget, Claim, Demand, Grant, Refusal, Spent, Usage
+from lockgate.core.limits import Budget, Charge, Charged, Claim, Demand, Grant, Refusal, Spent, Usage
 from lockgate.core.record import Record
 
 
@@ -163,6 +163,17 @@ class Counters(Protocol):
 
         Raises CountersUnreachable.
         """
+        ...
+
+    async def charged(self, places: Sequence[Charged]) -> Sequence[int]:
+        """Return everything that was charged in each place, also what resets have taken since.
+
+        Raises CountersUnreachable.
+        """
+        ...
+
+    async def make_up(self, charge: Charge) -> None:
+        """Charge a budget's counter what the ledger has and it lacks. Raises CountersUnreachable."""
         ...
 
 

@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from lockgate.core.http import Headers, Timeouts, UpstreamRequest
-from lockgate.core.limits import Budget, LimitEvent
+from lockgate.core.limits import Budget, Drift, LimitEvent
 from lockgate.core.record import Record
 from lockgate.dataplane.refusal import amount, unit_name
 from lockgate.errors import GatewayError
@@ -45,7 +45,7 @@ class Event(Struct, frozen=True, kw_only=True):
     """What is posted."""
 
     type: str
-    """``budget.threshold``, ``budget.exhausted``, ``budget.reset`` or ``model.unpriced``."""
+    """``budget.threshold``, ``budget.exhausted``, ``budget.reset``, ``budget.drift`` or ``model.unpriced``."""
     timestamp: str
     data: dict[str, Any]
 
@@ -74,6 +74,11 @@ class Alerts:
         """Tell that a budget reached a threshold or its cap, or was reset."""
         tell(event)
         self._send(f"budget.{event.kind}", lambda: self._about(event))
+
+    def drift(self, drift: Drift) -> None:
+        """Tell that a budget's counter and the ledger differ."""
+        tell_drift(drift)
+        self._send("budget.drift", lambda: self._about_drift(drift))
 
     def unpriced(self, record: Record) -> None:
         """Tell that a model without a price was called; once a day for each model of a workspace's provider."""
@@ -105,19 +110,26 @@ class Alerts:
     def _about(self, event: LimitEvent) -> dict[str, Any]:
         limit = event.limit
         return {
-            "limit_id": limit.id,
-            "scope": limit.scope,
-            "name": limit.name,
-            "group": event.group or None,
-            "unit": unit_name(limit),
-            "mode": "soft" if limit.is_soft else "hard",
-            "credit_limit": amount(limit, limit.cap),
+            **_about_limit(limit, event.group),
             "threshold": amount(limit, event.threshold),
             "used": amount(limit, event.used),
             "percent": round(event.used * 100 / max(1, limit.cap), 1),
             "forecast": self._forecast(event),
             "period_start": _time(event.start) if event.start else None,
             "resets_at": _time(event.resets_at) if event.resets_at is not None else None,
+            "alert_emails": self._recipients(limit),
+        }
+
+    def _about_drift(self, drift: Drift) -> dict[str, Any]:
+        limit, missing = drift.limit, drift.missing
+        return {
+            **_about_limit(limit, drift.group),
+            "counted": amount(limit, drift.counted),
+            "ledger": amount(limit, drift.booked or 0),
+            "difference": amount(limit, missing) if missing >= 0 else -amount(limit, -missing),
+            "is_made_up": drift.is_made_up,
+            "period_start": _time(drift.start) if drift.start else None,
+            "resets_at": _time(drift.resets_at) if drift.resets_at is not None else None,
             "alert_emails": self._recipients(limit),
         }
 
@@ -213,6 +225,34 @@ def tell(event: LimitEvent) -> None:
         case "threshold":
             part = event.used * 100 // max(1, limit.cap)
             _log.warning("budget %s (%s %r)%s is used to %d %%", limit.id, limit.scope, limit.name, of, part)
+
+
+def tell_drift(drift: Drift) -> None:
+    """Say in the log that a budget's counter and the ledger differ."""
+    limit, off = drift.limit, abs(drift.missing)
+    _log.error(
+        "budget %s (%s %r)%s: the counter has %s %s %s than the ledger: %s",
+        limit.id,
+        limit.scope,
+        limit.name,
+        f" of {drift.group}" if drift.group else "",
+        amount(limit, off),
+        unit_name(limit),
+        "less" if drift.missing > 0 else "more",
+        "made up for" if drift.is_made_up else "left as it is",
+    )
+
+
+def _about_limit(limit: Budget, group: str) -> dict[str, Any]:
+    return {
+        "limit_id": limit.id,
+        "scope": limit.scope,
+        "name": limit.name,
+        "group": group or None,
+        "unit": unit_name(limit),
+        "mode": "soft" if limit.is_soft else "hard",
+        "credit_limit": amount(limit, limit.cap),
+    }
 
 
 def _time(at_s: float) -> str:

@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -44,10 +44,12 @@ from lockgate.app.options import (
     Started,
     Worker,
 )
+from lockgate.app.reconciling import LEDGER, Reconciler, Reconciliation
 from lockgate.app.records import Desk
 from lockgate.app.snapshots import Snapshots, given_keys
 from lockgate.app.under_way import rows_under_way
 from lockgate.config import Document
+from lockgate.core.limits import Drift
 from lockgate.dataplane.app import NO_BODIES, DataPlane
 from lockgate.dataplane.purse import RENEW_S
 from lockgate.dialects import Dialect
@@ -68,6 +70,7 @@ from lockgate.store.secrets import SecretReader
 from lockgate.store.state import StateFolder
 from lockgate.telemetry.clock import SystemClock
 from lockgate.telemetry.journal import Journal
+from lockgate.telemetry.ledger_book import needed_by_ledger
 from lockgate.telemetry.metrics import PUBLISH_S, LogNumbers, MeteredSink, Metrics
 from lockgate.transport.address_guard import check_url, trusted_set
 from lockgate.transport.pool import HttpPool
@@ -125,12 +128,14 @@ class Gateway:
             await server.start(listener)
             self._install_signals()
             loop = asyncio.get_running_loop()
-            works = (
+            works: list[tuple[str, Coroutine[None, None, None]]] = [
                 ("watch", self._watch()),
                 ("renew-grants", _renew_grants(plane)),
                 ("metrics", _publish(self._metrics)),
                 ("journal", _retry(self._journal)),
-            )
+            ]
+            if self._worker is None or self._worker.number == 0:
+                works.append(("reconciliation", self._reconciliation.run()))
             for name, work in works:
                 stack.callback(loop.create_task(work, name=name).cancel)
             on_start(self.describe(listener, plane.snapshot))
@@ -296,6 +301,7 @@ class Gateway:
             circuits=self._circuits(clock, stack),
         )
         snapshots.publish = plane.take
+        self._reconciliation = self._reconcile(counters, clock, alerts)
         limits = HttpLimits(
             header_bytes=document.limits.header_bytes,
             header_s=document.limits.header_s,
@@ -314,6 +320,19 @@ class Gateway:
             return await shared_counters(url, folder, journal, clock, stack, on_event)
         return local_counters(folder, journal, clock, stack, on_event)
 
+    def _reconcile(self, counters: Counters, clock: SystemClock, alerts: Alerts) -> Reconciliation:
+        """Return the work that compares counters with the ledger."""
+
+        def tell(drift: Drift) -> None:
+            self._metrics.drifted(drift)
+            alerts.drift(drift)
+
+        is_own = not self._shared_url() or bool(self._worker is not None and self._worker.counters_url)
+        reconciler = Reconciler(
+            self._state.path, lambda: counters, clock, lambda: self._snapshots.current, is_whole=is_own
+        )
+        return Reconciliation(reconciler, tell, lambda: self._journal.held > 0)
+
     def _shared_url(self) -> str | None:
         """Return where counters are shared; None: they are in memory."""
         told = self._worker.counters_url if self._worker is not None else None
@@ -331,7 +350,12 @@ class Gateway:
             return None
         path = self._state.journal_path
         needed = needed_by_shared if self._shared_url() else needed_by_memory
-        desk = Desk(self._state.path, journal, path, settings, dialects, first_needed=lambda: needed(path))
+        ledger = self._state.path / LEDGER
+
+        def first_needed() -> int | None:
+            return min((n for n in (needed(path), needed_by_ledger(ledger, path)) if n is not None), default=None)
+
+        desk = Desk(self._state.path, journal, path, settings, dialects, first_needed=first_needed)
         stack.callback(desk.close)
         desk.start()
         return desk

@@ -24,10 +24,12 @@ from lockgate.admin.scopes import ORGANISATION
 from lockgate.app.counting import counters_left
 from lockgate.app.gateway import load_dialects
 from lockgate.app.options import REDIS_VARIABLE
+from lockgate.app.reconciling import Reconciler
 from lockgate.app.snapshots import Snapshots
+from lockgate.core.limits import Drift
 from lockgate.core.secret import Secret
 from lockgate.entities import Actor, AuditAction, Scope
-from lockgate.errors import ConfigError
+from lockgate.errors import ConfigError, Conflict, Unavailable
 from lockgate.plan.keys import digest_of, write_key
 from lockgate.plan.snapshot import GatewayKey, Snapshot
 from lockgate.ports import Counters
@@ -110,11 +112,35 @@ class Office:
         """Perform one operation; ``path`` is below ``/v1``."""
         return self._runner.run(self._ask(method, path, body, {k: v for k, v in query.items() if v is not None}))
 
+    def check_budgets(self, *, repairs: bool) -> list[Drift]:
+        """Return how each budget's counter stands beside the ledger. ``repairs``: shared counters get what they lack.
+
+        Raises GatewayError.
+        """
+        return self._runner.run(self._check_budgets(repairs=repairs))
+
     def note(self, action: AuditAction, resource_type: str, resource_id: str) -> None:
         """Write an audit entry about something that was done without an operation. Raises GatewayError."""
         actor = Actor(kind="api_key", id=_KEY_ID, scope=Scope(organisation_id=self._key.organisation))
         with self._directory.change(actor) as tx:
             tx.note(action, resource_type, resource_id)
+
+    async def _check_budgets(self, *, repairs: bool) -> list[Drift]:
+        clock, url = SystemClock(), self._shared_url()
+        if url is None and (self.home / "appendonlydir").exists() and not (self.home / "counters.json").exists():
+            raise Unavailable("The counters are on the server of the gateway's workers, which does not run")
+        shared = self._counters() if url else None
+        reconciler = Reconciler(
+            self.home,
+            lambda: shared or counters_left(self._folder.journal_path, clock),
+            clock,
+            lambda: self._snapshots.current,
+            is_whole=url is None or url.startswith("unix:"),
+        )
+        found = await reconciler.check(keeps=False)
+        if repairs and shared is None and any(one.missing > 0 and one.matters for one in found):
+            raise Conflict("Counters in memory are made up for by the gateway itself: when it starts, and once an hour")
+        return [await reconciler.make_up(one) if repairs and one.missing > 0 and one.matters else one for one in found]
 
     async def _make_app(self, stack: ExitStack) -> AdminApp:
         pool = HttpPool(environment=self._environment, trusted_hosts=self._snapshots.current.trusted_hosts)
@@ -142,7 +168,7 @@ class Office:
     def _counters(self) -> Counters:
         """Return counters that can be read: as the journal has them, or those of the server. Raises ConfigError."""
         clock = SystemClock()
-        url = self._environment.get(REDIS_VARIABLE) or self._document.counters.url
+        url = self._shared_url()
         if url:
             try:
                 from lockgate.store.counters_redis import RedisCounters
@@ -150,6 +176,12 @@ class Office:
                 raise ConfigError("counters on a server need the extra: pip install 'lockgate[redis]'") from None
             return RedisCounters(url, clock)
         return counters_left(self._folder.journal_path, clock)
+
+    def _shared_url(self) -> str | None:
+        """Return where counters are on a server: the one that is set, or that of several workers while it runs."""
+        private = self.home.absolute() / "valkey.sock"
+        own = f"unix://{private}" if private.exists() else None
+        return self._environment.get(REDIS_VARIABLE) or self._document.counters.url or own
 
     async def _ask(self, method: str, path: str, body: object, query: Mapping[str, str | int]) -> Reply:
         sent = msgspec.json.Encoder(decimal_format="number").encode(body) if body is not None else b""

@@ -11,6 +11,8 @@ from lockgate.cli.amounts import AlertOption, UnpricedOption, changed_budget, sh
 from lockgate.cli.desk import Desk, confirm, desk, show_fields, show_json, show_table
 from lockgate.cli.keys import SureOption
 from lockgate.cli.options import ConfigOption, JsonOption, give_up
+from lockgate.core.limits import Drift
+from lockgate.dataplane.refusal import amount, unit_name
 
 budgets = typer.Typer(help="See and set the budgets of keys, providers and workspaces.", no_args_is_help=True)
 
@@ -147,6 +149,57 @@ def delete(owner: OwnerArgument, config: ConfigOption = None, yes: SureOption = 
         confirm(f"Let {owner} spend without a budget?", is_sure=yes)
         at.do("PUT", found.path, {"usage_limits": None})
     typer.echo(f"{owner} has no budget any more.")
+
+
+@budgets.command()
+def check(
+    config: ConfigOption = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Charge counters on a server what they lack; nothing is taken away.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Compare what the counters of all budgets say with what the journal's records were charged.
+
+    A gateway does so when it starts and every hour. Ends with 1 when a difference of more than a hundredth or of more
+    than a dollar is left.
+    """
+    with desk(config) as at:
+        found = at.check_budgets(repairs=repair)
+    rows = [_checked(one) for one in found]
+    if json:
+        show_json(rows)
+    else:
+        show_table(
+            ("budget", "group", "unit", "counted", "ledger", "difference", "verdict"),
+            [tuple(row[name] for name in ("budget", "group", "unit", "counted", "ledger", "difference", "verdict"))
+             for row in rows],
+            nothing="there are no budgets",
+        )  # fmt: skip
+    if any(one.matters and not one.is_made_up for one in found):
+        raise typer.Exit(1)
+
+
+def _checked(drift: Drift) -> dict[str, Any]:
+    """Return a budget's check for JSON and tables; amounts of money are dollars."""
+    limit, missing = drift.limit, drift.missing
+    verdict = "ok" if not missing else "small"
+    if drift.booked is None:
+        verdict = "not in the ledger yet"
+    elif drift.is_made_up:
+        verdict = "made up for"
+    elif drift.matters:
+        verdict = "counter lacks" if missing > 0 else "counter has too much"
+    return {
+        "budget": f"{limit.scope}:{limit.name}",
+        "budget_id": limit.id,
+        "group": drift.group or None,
+        "unit": unit_name(limit),
+        "counted": amount(limit, drift.counted),
+        "ledger": None if drift.booked is None else amount(limit, drift.booked),
+        "difference": amount(limit, missing) if missing >= 0 else -amount(limit, -missing),
+        "verdict": verdict,
+    }
 
 
 def _set(at: Desk, found: Owner, said: tuple[str | None, str | None, str | None], owner: str, *, as_json: bool) -> None:

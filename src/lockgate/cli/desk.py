@@ -18,6 +18,7 @@ from lockgate.errors import GatewayError
 
 if TYPE_CHECKING:
     from lockgate.app.office import Office, Reply
+    from lockgate.core.limits import Drift
 
 _WIDE = 200
 """Columns of a table that goes into a file or a pipe."""
@@ -40,6 +41,10 @@ class Desk:
         if not reply.is_done:
             give_up(reply.body["message"])
         return reply.body
+
+    def check_budgets(self, *, repairs: bool) -> Sequence[Drift]:
+        """Return how each budget's counter stands beside the ledger."""
+        return self._office.check_budgets(repairs=repairs)
 
     def list(self, path: str, **query: str | int | None) -> list[dict[str, Any]]:
         """Return all entries of a list, page after page."""

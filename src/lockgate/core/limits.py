@@ -24,6 +24,8 @@ Reason: TypeAlias = Literal["spent", "reserved", "rate", "outage"]
 
 MAX_AMOUNT = 10**18
 """Largest cap or amount of a budget: a thousand million dollars in nanos. A sum of a few fits in 64 bits."""
+DOLLAR = 10**9
+"""In nanos."""
 MAX_RATE = 10**11
 """Largest cap or amount of a rate. Times a minute in milliseconds it is below 2**53."""
 NO_GROUP = ""
@@ -211,6 +213,15 @@ class Charge(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     is_rate: bool = False
 
 
+class Charged(Struct, frozen=True):
+    """Where a budget counts: which counter of which period."""
+
+    limit: str
+    """The limit's id."""
+    group: str
+    start: int
+
+
 class LedgerEntry(Struct, frozen=True, kw_only=True):
     """What a record says about money: enough to settle it, once, whenever."""
 
@@ -243,6 +254,31 @@ class LimitEvent(Struct, frozen=True, kw_only=True):
     used: int
     start: int
     resets_at: int | None
+
+
+class Drift(Struct, frozen=True, kw_only=True):
+    """A budget's counter beside the ledger: what each of them says was charged in a period, resets left out."""
+
+    limit: Budget
+    group: str
+    start: int
+    resets_at: int | None
+    counted: int
+    booked: int | None
+    """None: the ledger says nothing of it."""
+    is_made_up: bool = False
+    """Whether the counter was charged what it lacked."""
+
+    @property
+    def missing(self) -> int:
+        """What the counter lacks; negative: what it has too much."""
+        return 0 if self.booked is None else self.booked - self.counted
+
+    @property
+    def matters(self) -> bool:
+        """Whether it is worth an alert: more than a hundredth, or more than a dollar."""
+        off = abs(self.missing)
+        return off * 100 > max(self.counted, self.booked or 0) or (self.limit.unit == "nanos" and off > DOLLAR)
 
 
 def charges_of(grant: Grant, spent: Spent) -> tuple[Charge, ...]:

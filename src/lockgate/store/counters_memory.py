@@ -17,6 +17,7 @@ from lockgate.core.limits import (
     NO_GRANT,
     Budget,
     Charge,
+    Charged,
     Claim,
     Demand,
     Grant,
@@ -66,6 +67,8 @@ class CountState(Struct, kw_only=True, omit_defaults=True):
     """The amount up to which thresholds have been told, and the cap at that time."""
     told_cap: int = 0
     reserved: int = 0
+    gone: int = 0
+    """What resets have taken from what was charged."""
 
 
 class WindowState(Struct, kw_only=True, omit_defaults=True):
@@ -309,8 +312,20 @@ class MemoryCounters:
         start, end = self._place(budget, self._unix())
         for count in list(self._counts.values()):
             if count.limit == budget.id and count.start == start and group in (None, count.group):
+                count.gone += count.used
                 count.used = count.told = 0
                 self._on_event(answers.reset_event(budget, count.group, start, end))
+        self.on_reset()
+
+    # ------------------------------------------------------------------------------------------ reconciliation
+    async def charged(self, places: Sequence[Charged]) -> Sequence[int]:
+        """Return everything that each counter was ever charged."""
+        found = [self._counts.get((place.limit, place.group, place.start)) for place in places]
+        return [count.used + count.gone if count is not None else 0 for count in found]
+
+    async def make_up(self, charge: Charge) -> None:
+        """Charge what a counter lacks."""
+        self.replay([charge])
         self.on_reset()
 
     # ------------------------------------------------------------------------------------------ restart
@@ -318,7 +333,7 @@ class MemoryCounters:
         """Return what must survive a restart, as a copy."""
         self._prune(self._unix())
         return MemoryState(
-            counts=tuple([replace(count, reserved=0) for count in self._counts.values() if count.used]),
+            counts=tuple([replace(count, reserved=0) for count in self._counts.values() if count.used or count.gone]),
             windows=tuple([replace(w) for w in self._windows.values() if w.window_s > windows.GLIDING_S]),
         )
 
@@ -471,7 +486,7 @@ class MemoryCounters:
         kept = {}
         for key, count in sorted(self._counts.items(), key=lambda item: -item[0][2]):
             seen = newest[key[:2]] = newest.get(key[:2], 0) + 1
-            if count.reserved or (count.used and seen <= KEPT_PERIODS):
+            if count.reserved or ((count.used or count.gone) and seen <= KEPT_PERIODS):
                 kept[key] = count
         self._counts = kept
         self._slots.clear()

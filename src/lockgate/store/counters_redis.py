@@ -10,7 +10,8 @@ All keys carry one hash tag, so that they live in one slot of a cluster:
     r:ID                   what a reservation holds: counter -> amount
     leases                 reservations by the end of their lease, in milliseconds
     over:INSTANCE          which numbers of a gateway's reservations are over
-    c:LIMIT|GROUP|START    a budget's period: u used, r reserved, t told up to, c cap at that time. Concurrency: r
+    c:LIMIT|GROUP|START    a budget's period: u used, r reserved, t told up to, c cap at that time, z taken by resets.
+                           Concurrency: r
     w:LIMIT|GROUP|START    a rate's window
     g:LIMIT|START          the groups that a budget has counted in a period
     p:LIMIT|GROUP          the periods that it has counted in
@@ -32,6 +33,8 @@ from lockgate.core.journal import Position
 from lockgate.core.limits import (
     NO_GRANT,
     Budget,
+    Charge,
+    Charged,
     Claim,
     Demand,
     Grant,
@@ -242,6 +245,20 @@ class RedisCounters:
                 self._on_event(answers.reset_event(budget, name, start, end))
 
     # ------------------------------------------------------------------------------------------ the ledger, the end
+    async def charged(self, places: Sequence[Charged]) -> Sequence[int]:
+        """Return everything that each counter was ever charged."""
+        found = []
+        for place in places:
+            key = self._count_key(place.limit, place.group, place.start)
+            used, gone = await self._ask_command("HMGET", key, "u", "z")
+            found.append(int(used or 0) + int(gone or 0))
+        return found
+
+    async def make_up(self, charge: Charge) -> None:
+        """Charge what a counter lacks."""
+        # a number of its own, so that a request sent twice counts once
+        await self._replay(LedgerEntry(grant=f"{self.instance}.{secrets.token_hex(6)}-1", charges=(charge,)))
+
     async def replay(self, entries: Sequence[LedgerEntry]) -> None:
         """Settle what the journal says and the server may not know: of this or of an ended process. Once is enough.
 

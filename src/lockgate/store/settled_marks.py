@@ -42,7 +42,7 @@ class SettledMarks:
         found = []
         for path in sorted(self._folder.glob("*.log")):
             if path.stem.isdigit():
-                offset = self._read(path)
+                offset = self.mark(int(path.stem))
                 if offset < path.stat().st_size:
                     found.append(Position(segment=int(path.stem), offset=offset))
         return found
@@ -71,9 +71,9 @@ class SettledMarks:
         except OSError as error:
             _log.error("cannot write %s: %s", path.name, error.strerror)
 
-    def _read(self, path: Path) -> int:
+    def mark(self, segment: int) -> int:
         """Return a segment's mark; without one, or with a damaged one, nothing counts as settled."""
         try:
-            return max(0, int(path.with_suffix(".settled").read_text()))
+            return max(0, int((self._folder / f"{segment:010d}.settled").read_text()))
         except (OSError, ValueError):
             return 0

@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Struct
 
 import lockgate
+from lockgate.core.limits import Drift
 from lockgate.core.record import Attempt, Record
 from lockgate.ports import RecordSink
 
@@ -83,6 +84,7 @@ _KINDS = {
         _Kind("cache_lookups", "Requests whose config has a cache.", ("workspace", "mode", "result")),
         _Kind("cache_saved_usd", "What answers from the cache would have cost.", ("workspace", "mode")),
         _Kind("budget_blocks", "Requests that a budget refused.", ("workspace",)),
+        _Kind("budget_drifts", "Counters of budgets that differed from the ledger.", ("scope", "direction")),
         _Kind("ratelimit_blocks", "Requests that a rate limit refused.", ("workspace",)),
         _Kind("client_disconnects", "Clients that left.", (*_C, "phase")),
         _Kind("stream_errors", "Streams that broke after they had begun.", (*_C, "reason")),
@@ -162,6 +164,10 @@ class Metrics:
         self._waiting.append(record)
         if len(self._waiting) >= _BULK:
             self.settle()
+
+    def drifted(self, drift: Drift) -> None:
+        """Count a budget's counter that lacked something, or had too much."""
+        self._add("budget_drifts", (drift.limit.scope, "short" if drift.missing > 0 else "over"), 1)
 
     def settle(self) -> None:
         """Count what is waiting."""

@@ -7,7 +7,18 @@ import random
 
 import pytest
 
-from lockgate.core.limits import MAX_AMOUNT, Budget, Claim, Demand, Grant, Period, Refusal, Spent
+from lockgate.core.limits import (
+    MAX_AMOUNT,
+    Budget,
+    Charge,
+    Charged,
+    Claim,
+    Demand,
+    Grant,
+    Period,
+    Refusal,
+    Spent,
+)
 from tests.contract.counters.stage import MONTH, admitted, budget, demand, rate, refused, seconds, standing
 
 
@@ -495,3 +506,28 @@ async def test_what_is_held_under_a_name_may_be_given_back_by_another_process_an
     assert await standing(stage, limit) == (15, 0)
     stage.other.release(held)
     assert await standing(stage, limit) == (15, 0)
+
+
+async def test_what_was_charged_is_known_whatever_was_reset(stage):
+    limit = budget(100)
+    for group in ("ann", "bob|1"):
+        stage.finish(await admitted(stage.counters, demand(limit, group=group, nanos=50)), nanos=40)
+    await stage.flush()
+    await stage.other.reset(limit, "ann")
+    stage.finish(await admitted(stage.counters, demand(limit, group="ann", nanos=5)), nanos=5)
+    await stage.flush()
+    assert await standing(stage, limit, "ann") == (5, 0)
+    start = int(seconds("2026-08-01T00:00:00"))
+    places = [Charged(limit.id, group, start) for group in ("ann", "bob|1", "carl")]
+    assert list(await stage.other.charged(places)) == [45, 40, 0]
+
+
+async def test_what_a_counter_lacks_is_made_up_for(stage):
+    limit = budget(100)
+    stage.finish(await admitted(stage.counters, demand(limit, nanos=50)), nanos=40)
+    await stage.flush()
+    start, end = int(seconds("2026-08-01T00:00:00")), int(seconds("2026-09-01T00:00:00"))
+    for _ in range(2):
+        await stage.other.make_up(Charge(limit=limit.id, unit="nanos", amount=30, start=start, end=end))
+    assert await standing(stage, limit) == (100, 0)
+    await refused(stage.counters, demand(limit, nanos=1))

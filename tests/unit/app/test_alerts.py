@@ -10,9 +10,9 @@ import logging
 import pytest
 from msgspec import structs
 
-from lockgate.app.alerts import Alerts, signed_headers, tell
+from lockgate.app.alerts import Alerts, signed_headers, tell, tell_drift
 from lockgate.core.http import Origin
-from lockgate.core.limits import Budget, Claim, LimitEvent
+from lockgate.core.limits import Budget, Claim, Drift, LimitEvent
 from lockgate.core.record import SCHEMA_VERSION, Attempt, Record
 from lockgate.core.secret import Secret
 from lockgate.errors import Unreachable
@@ -168,3 +168,35 @@ def test_a_model_without_a_price_is_told_once_for_each_provider_of_a_workspace(c
     assert [one["type"] for one in told] == ["model.unpriced"] * 2
     assert told[0]["data"] == {"workspace_id": "w1", "provider": "claude", "model": "house", "record_id": "rec_1"}
     assert caplog.text.count("model house of anthropic has no price") == 2
+
+
+def test_a_drift_is_said_and_posted(caplog):
+    drift = Drift(
+        limit=LIMIT, group="ann", start=NOW - 1000, resets_at=NOW + 1000, counted=3 * DOLLAR, booked=5 * DOLLAR,
+        is_made_up=True,
+    )  # fmt: skip
+    (request,) = Post(taken()).run(lambda alerts: alerts.drift(drift))
+    assert json.loads(request.body) == {
+        "type": "budget.drift",
+        "timestamp": "2026-09-21T14:13:20Z",
+        "data": {
+            "limit_id": "b1",
+            "scope": "key",
+            "name": "bot",
+            "group": "ann",
+            "unit": "usd",
+            "mode": "hard",
+            "credit_limit": 10,
+            "counted": 3,
+            "ledger": 5,
+            "difference": 2,
+            "is_made_up": True,
+            "period_start": "2026-09-21T13:56:40Z",
+            "resets_at": "2026-09-21T14:30:00Z",
+            "alert_emails": ["ops@example.org"],
+        },
+    }
+    assert "the counter has 2 usd less than the ledger: made up for" in caplog.text
+    caplog.clear()
+    tell_drift(structs.replace(drift, counted=8 * DOLLAR, is_made_up=False))
+    assert "the counter has 3 usd more than the ledger: left as it is" in caplog.text

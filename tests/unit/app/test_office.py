@@ -2,11 +2,12 @@ import pytest
 
 from lockgate.app.office import Office
 from lockgate.core.journal import Position
-from lockgate.core.limits import Charge
-from lockgate.errors import ConfigError
+from lockgate.core.limits import Charge, Charged
+from lockgate.errors import ConfigError, Conflict, Unavailable
 from lockgate.store.checkpoint import Checkpoint, write_checkpoint
 from lockgate.store.counters_memory import MemoryCounters
 from lockgate.telemetry.clock import SystemClock
+from lockgate.telemetry.ledger_book import LedgerBook
 
 
 @pytest.fixture
@@ -63,3 +64,21 @@ def test_a_damaged_file_is_told(tmp_path, monkeypatch):
     (tmp_path / "lockgate.toml").write_text("[keys.bot]\nkey = 1\n")
     with pytest.raises(ConfigError, match="keys"):
         Office(config_path=None, home=tmp_path / "home", environment={})
+
+
+def test_budgets_are_compared_with_the_ledger(office, tmp_path):
+    body = {"name": "k", "usage_limits": {"type": "tokens", "credit_limit": 1000}}
+    id = office.ask("POST", "/api-keys/workspace/service", body).body["id"]
+    limit = office.ask("GET", f"/api-keys/{id}").body["usage_limits"]["id"]
+    home = tmp_path / "home"
+    book = LedgerBook(home / "ledger.json", home / "journal", 0.0)
+    book.adopt(Charged(limit, "", 0), None, 300)
+    book.save(0.0)
+    (found,) = office.check_budgets(repairs=False)
+    assert (found.counted, found.booked, found.matters) == (0, 300, True)
+    (home / "appendonlydir").mkdir()
+    with pytest.raises(Unavailable, match="which does not run"):
+        office.check_budgets(repairs=False)
+    (home / "appendonlydir").rmdir()
+    with pytest.raises(Conflict, match="when it starts, and once an hour"):
+        office.check_budgets(repairs=True)

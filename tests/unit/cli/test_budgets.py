@@ -56,3 +56,15 @@ def test_a_workspace_may_have_one_of_each_kind(run, ask):
 )
 def test_refusals_are_one_sentence(run, arguments, status, words):
     assert words in run("budgets", *arguments, status=status)
+
+
+def test_counters_are_compared_with_the_ledger(run, ask):
+    assert "there are no budgets" in run("budgets", "check")
+    run("keys", "create", "app", "--budget", "40/month")
+    (row,) = ask("budgets", "list")
+    (checked,) = ask("budgets", "check")
+    assert checked == {
+        "budget": "key:app", "budget_id": row["budget"]["id"], "group": None, "unit": "usd", "counted": 0,
+        "ledger": None, "difference": 0, "verdict": "not in the ledger yet",
+    }  # fmt: skip
+    assert "not in the ledger yet" in run("budgets", "check", "--repair")

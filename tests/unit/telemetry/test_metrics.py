@@ -3,6 +3,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_open
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
+from lockgate.core.limits import Budget, Drift
 from lockgate.core.record import SCHEMA_VERSION, Attempt, CostLine, Record, Stages, TokenCounts
 from lockgate.telemetry import metrics as module
 from lockgate.telemetry.metrics import LogNumbers, MeteredSink, Metrics
@@ -182,3 +183,13 @@ def test_the_way_into_the_store_is_shown_and_what_a_dead_process_held_is_gone(tm
     (tmp_path / "999999999.bin").write_bytes(msgspec.msgpack.encode(dead.numbers()))
     found = samples(mine)
     assert [value(found, name) for name in names] == [2, 10, 0, 6, 9, 3]
+
+
+def test_counters_that_differ_from_the_ledger_are_counted():
+    metrics = Metrics()
+    limit = Budget(id="b", scope="key", name="bot", unit="nanos", cap=10)
+    for counted in (3, 4, 9):
+        metrics.drifted(Drift(limit=limit, group="", start=0, resets_at=None, counted=counted, booked=5))
+    found = samples(metrics)
+    assert value(found, "budget_drifts_total", scope="key", direction="short") == 2
+    assert value(found, "budget_drifts_total", scope="key", direction="over") == 1
