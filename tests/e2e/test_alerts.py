@@ -10,6 +10,7 @@ import queue
 import secrets
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -122,3 +123,24 @@ def test_events_reach_the_webhook(gateway: Server, simulator: Server, receiver: 
     assert "did not take budget.threshold: status 503; again in" in output
     assert SECRET not in output
     assert PATH not in output
+
+
+def test_rotations_and_ends_of_keys_reach_the_webhook_once(
+    gateway: Server, receiver: Receiver, evidence: Evidence
+) -> None:
+    with httpx.Client(
+        base_url=f"{gateway.url}/v1", headers={"x-portkey-api-key": ADMIN_KEY}, trust_env=False, timeout=60
+    ) as admin:
+        end = (datetime.now(UTC) + timedelta(hours=3)).isoformat()
+        key = {"name": "brief", "expires_at": end, "alert_emails": ["ops@example.org"]}
+        made = admin.post("/api-keys/workspace/service", json=key).raise_for_status().json()
+        expiring = next_event(receiver)
+        again = admin.post(f"/api-keys/{made['id']}/rotate", json={}).raise_for_status().json()
+        rotated = next_event(receiver)
+    evidence.hide("key that ends", made["key"])
+    evidence.hide("rotated key", again["key"])
+    assert (expiring["type"], expiring["data"]["reason"]) == ("key.expiring", "expires")
+    assert (expiring["data"]["key_id"], expiring["data"]["alert_emails"]) == (made["id"], ["ops@example.org"])
+    assert rotated["type"] == "key.rotated"
+    assert rotated["data"]["previous_ends_at"] is not None
+    assert receiver.taken.empty()

@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from lockgate.app.key_watch import KeyEvent
 from lockgate.core.http import Headers, Timeouts, UpstreamRequest
 from lockgate.core.limits import Budget, Drift, LimitEvent
 from lockgate.core.record import Record
@@ -45,7 +46,8 @@ class Event(Struct, frozen=True, kw_only=True):
     """What is posted."""
 
     type: str
-    """``budget.threshold``, ``budget.exhausted``, ``budget.reset``, ``budget.drift`` or ``model.unpriced``."""
+    """``budget.threshold``, ``budget.exhausted``, ``budget.reset``, ``budget.drift``, ``key.rotated``,
+    ``key.expiring`` or ``model.unpriced``."""
     timestamp: str
     data: dict[str, Any]
 
@@ -79,6 +81,10 @@ class Alerts:
         """Tell that a budget's counter and the ledger differ."""
         tell_drift(drift)
         self._send("budget.drift", lambda: self._about_drift(drift))
+
+    def key(self, event: KeyEvent) -> None:
+        """Tell that a key has got a new text, or will end."""
+        self._send(event.kind, lambda: event.data)
 
     def unpriced(self, record: Record) -> None:
         """Tell that a model without a price was called; once a day for each model of a workspace's provider."""

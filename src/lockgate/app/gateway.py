@@ -33,6 +33,7 @@ from lockgate.app.counting import (
     shared_counters,
     take_up_batches,
 )
+from lockgate.app.key_watch import KeyWatch
 from lockgate.app.needed import needed_by_memory, needed_by_shared
 from lockgate.app.options import (
     ADMIN_KEY_VARIABLE,
@@ -68,6 +69,7 @@ from lockgate.store.config_file import ConfigFile
 from lockgate.store.directory import Directory, open_directory, utc_now
 from lockgate.store.secrets import SecretReader
 from lockgate.store.state import StateFolder
+from lockgate.store.told_book import ToldBook
 from lockgate.telemetry.clock import SystemClock
 from lockgate.telemetry.journal import Journal
 from lockgate.telemetry.ledger_book import needed_by_ledger
@@ -136,6 +138,7 @@ class Gateway:
             ]
             if self._worker is None or self._worker.number == 0:
                 works.append(("reconciliation", self._reconciliation.run()))
+                works.append(("key-watch", self._key_watch.run()))
             for name, work in works:
                 stack.callback(loop.create_task(work, name=name).cancel)
             on_start(self.describe(listener, plane.snapshot))
@@ -301,6 +304,13 @@ class Gateway:
             circuits=self._circuits(clock, stack),
         )
         snapshots.publish = plane.take
+        self._key_watch = KeyWatch(
+            lambda: snapshots.api_keys,
+            lambda: [key for key in snapshots.current.keys.values() if key.source is not None],
+            ToldBook(directory).first,
+            alerts.key,
+            utc_now,
+        )
         self._reconciliation = self._reconcile(counters, clock, alerts)
         limits = HttpLimits(
             header_bytes=document.limits.header_bytes,

@@ -60,6 +60,8 @@ class Snapshots:
         self.publish: Callable[[Snapshot], None] = lambda snapshot: None
         estate = directory.load()
         self.revision = estate.revision
+        self.api_keys = estate.api_keys
+        """All keys in the database, as those who are told of them need them."""
         self.current = self._compile(document, estate)
         self._warn()
 
@@ -115,7 +117,7 @@ class Snapshots:
             _log.warning("%s: %s", self._file.path, what)
 
     def _take(self, snapshot: Snapshot, estate: Estate) -> None:
-        self.current, self.revision = snapshot, estate.revision
+        self.current, self.revision, self.api_keys = snapshot, estate.revision, estate.api_keys
         self.publish(snapshot)
 
     def _compile(self, document: Document, estate: Estate) -> Snapshot:

@@ -251,3 +251,10 @@ batch_owners = Table(
     Column("created_at", Moment, nullable=False, index=True),
     Column("hold", Text),
 )
+
+told = Table(
+    "told",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("at", Moment, nullable=False, index=True),
+)
