@@ -14,8 +14,8 @@ import openai
 from portkey_ai import Portkey
 
 from lockgate.core.record import Record
-from lockgate.telemetry.journal import read_journal
 from tests.e2e.gateway import GATEWAY_KEY, Server
+from tests.e2e.journaled import record_of
 
 SDKS = ["anthropic", "openai", "portkey"]
 CLAUDE = "claude-haiku-4-5-20251001"
@@ -56,9 +56,7 @@ class Outcome:
 
     def record(self, gateway: Server) -> Record:
         """Return the one record of the exchange."""
-        record_id = "rec_" + self.headers["x-portkey-request-id"].replace("-", "")
-        (found,) = [record for record in read_journal(gateway.home / "journal") if record.id == record_id]
-        return found
+        return record_of(gateway, self.headers["x-portkey-request-id"])
 
 
 class Asker:

@@ -11,6 +11,9 @@ import httpx
 
 from tests.e2e.gateway import Server
 
+_newest_ids: dict[str, int] = {}
+"""The id of the newest request that was seen, by the simulator's address."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Simulated:
@@ -28,9 +31,28 @@ class Simulated:
 
 def requests_with(simulator: Server, tag: str) -> list[Simulated]:
     """Return the requests whose body holds a text, oldest first."""
-    answer = httpx.get(f"{simulator.url}/_simulator/requests", trust_env=False, timeout=30)
+    return [read_entry(entry) for entry in entries_with(simulator, tag)]
+
+
+def entries_with(simulator: Server, text: str = "", *, after: int = 0) -> list[dict[str, Any]]:
+    """Return those requests as the simulator tells them. It keeps the newest thousand, which take long to read all."""
+    asked: dict[str, str | int] = {"containing": text, "after": after}
+    answer = httpx.get(f"{simulator.url}/_simulator/requests", params=asked, trust_env=False, timeout=60)
     answer.raise_for_status()
-    return [entry for entry in map(read_entry, answer.json()["requests"]) if tag in entry.text]
+    entries: list[dict[str, Any]] = answer.json()["requests"]
+    return entries
+
+
+def newest_id(simulator: Server) -> int:
+    """Return the id of the last request that reached the simulator, 0 when there was none. Ids only grow."""
+    known = _newest_ids.get(simulator.url, 0)
+    _newest_ids[simulator.url] = max((entry["id"] for entry in entries_with(simulator, after=known)), default=known)
+    return _newest_ids[simulator.url]
+
+
+def newest_entry(simulator: Server) -> dict[str, Any]:
+    """Return the last request that reached the simulator."""
+    return entries_with(simulator, after=newest_id(simulator) - 1)[-1]
 
 
 def read_entry(entry: dict[str, Any]) -> Simulated:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.e2e.gateway import GATEWAY_KEY, Server
+from tests.e2e.simulated import newest_entry
 
 MODELS = {"anthropic": "claude-haiku-4-5-20251001", "openai": "gpt-4.1"}
 PATHS = {"anthropic": "/v1/messages", "openai": "/v1/chat/completions"}
@@ -69,11 +70,6 @@ def without_usage(stream: bytes) -> bytes:
     return b"".join(part + b"\n\n" for part in stream.split(b"\n\n")[:-1] if b'"choices":[],' not in part)
 
 
-def last_request(simulator: Server) -> dict[str, object]:
-    found = httpx.get(f"{simulator.url}/_simulator/requests", trust_env=False).json()["requests"]
-    return found[-1]
-
-
 @pytest.mark.parametrize("dialect", ["anthropic", "openai"])
 def test_the_bodies_are_the_same_on_both_sides(dialect: str, gateway: Server, simulator: Server) -> None:
     with httpx.Client(base_url=gateway.url, trust_env=False, timeout=30) as client:
@@ -88,7 +84,7 @@ def test_the_bodies_are_the_same_on_both_sides(dialect: str, gateway: Server, si
                 content=sent,
                 headers={"x-portkey-api-key": GATEWAY_KEY, "content-type": "application/json"},
             )
-            seen = last_request(simulator)
+            seen = newest_entry(simulator)
             statuses.append(answer.status_code)
             assert base64.b64decode(str(seen["body_base64"])) == expected
             told = base64.b64decode(str(seen["sent_base64"]))
@@ -115,7 +111,7 @@ def test_errors_of_the_provider_are_the_same_bytes(
     answer = httpx.post(
         gateway.url + PATHS[dialect], json=body, headers={"x-portkey-api-key": GATEWAY_KEY}, trust_env=False
     )
-    seen = last_request(simulator)
+    seen = newest_entry(simulator)
     assert answer.status_code == status == seen["status"]
     assert answer.content == base64.b64decode(str(seen["sent_base64"]))
 
@@ -127,7 +123,7 @@ def test_betas_in_the_body_become_a_header_and_the_rest_stays(gateway: Server, s
     )
     headers = {"x-api-key": GATEWAY_KEY, "anthropic-beta": "from-header"}
     httpx.post(gateway.url + "/v1/messages", content=body, headers=headers, trust_env=False)
-    seen = last_request(simulator)
+    seen = newest_entry(simulator)
     assert base64.b64decode(str(seen["body_base64"])) == (
         b'{"model":"claude-haiku-4-5-20251001" ,"max_tokens": 20,'
         b'"messages":[{"role":"user","content":"caf\\u00e9 \\/ 1.0"}]}'

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import socket
-import time
 
 import httpx
 import pytest
 
 from lockgate.core.record import Record
-from lockgate.telemetry.journal import read_journal
+from tests.e2e import journaled
 from tests.e2e.gateway import GATEWAY_KEY, Server
+from tests.e2e.simulated import requests_with
+from tests.e2e.waiting import wait_until
 
 MODEL = "claude-haiku-4-5-20251001"
 HEADERS = {"x-portkey-api-key": GATEWAY_KEY}
 
 
 def record_of(gateway: Server, answer: httpx.Response) -> Record:
-    record_id = "rec_" + answer.headers["x-portkey-request-id"].replace("-", "")
-    found = [record for record in read_journal(gateway.home / "journal") if record.id == record_id]
-    assert len(found) == 1
-    return found[0]
+    return journaled.record_of(gateway, answer.headers["x-portkey-request-id"])
 
 
 def post(gateway: Server, path: str, body: dict[str, object], **headers: str) -> httpx.Response:
@@ -115,27 +113,17 @@ def test_a_client_that_leaves_cancels_the_provider(gateway: Server, simulator: S
     directive = "events=500, drip=0.02" if stream else "delay=5"
     text = f"{tag} [[sim: {directive}]]"
     body = {"model": f"@sim-anthropic/{MODEL}", "max_tokens": 60, "messages": [{"role": "user", "content": text}]}
-    request = httpx.Request("POST", gateway.url + path, json={**body, "stream": stream}, headers=HEADERS)
+    headers = {**HEADERS, "x-portkey-trace-id": tag}
+    request = httpx.Request("POST", gateway.url + path, json={**body, "stream": stream}, headers=headers)
     head = f"POST {path} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in request.headers.items()) + "\r\n"
     with socket.create_connection(("127.0.0.1", request.url.port), timeout=10) as client:
         client.sendall(head.encode() + request.content)
         if stream:
             client.recv(100)
         else:
-            time.sleep(0.5)
-    deadline_s = time.monotonic() + 3
-    outcome = None
-    while time.monotonic() < deadline_s and outcome != "aborted":
-        requests = httpx.get(f"{simulator.url}/_simulator/requests", trust_env=False).json()["requests"]
-        outcome = next(e["outcome"] for e in requests if tag in _text(e))
-        time.sleep(0.02)
-    assert outcome == "aborted"
-    records = [r for r in read_journal(gateway.home / "journal") if r.is_client_gone]
-    assert records[-1].status == 499
-    assert records[-1].error_origin == "client"
-
-
-def _text(entry: dict[str, str]) -> str:
-    import base64
-
-    return base64.b64decode(entry["body_base64"]).decode()
+            wait_until(lambda: requests_with(simulator, tag))
+    wait_until(lambda: [one.outcome for one in requests_with(simulator, tag)] == ["aborted"])
+    wait_until(lambda: journaled.records_with(gateway, tag))
+    (record,) = journaled.records_with(gateway, tag)
+    assert record.is_client_gone
+    assert (record.status, record.error_origin) == (499, "client")

@@ -12,13 +12,14 @@ import pytest
 from lockgate.core.record import Record
 from lockgate.records.from_record import read_row
 from lockgate.records.row import Row
-from lockgate.telemetry.journal import read_journal, write_line
+from lockgate.telemetry.journal import write_line
 from tests.e2e.gateway import GATEWAY_KEY, Server
+from tests.e2e.journaled import record_of
 
 MODELS = {"sim-anthropic": ("claude-sonnet-4-5", "claude-opus-4-6"), "sim-openai": ("gpt-4.1", "gpt-5.2")}
 LONG = "These words are said to every caller, and are kept. " * 600
 CACHED = [{"type": "text", "text": LONG, "cache_control": {"type": "ephemeral", "ttl": "1h"}}]
-RETRIES = json.dumps({"retry": {"attempts": 2, "on_status_codes": [529, 500]}})
+RETRIES = json.dumps({"retry": {"attempts": 2, "on_status_codes": [529, 500], "use_retry_after_headers": True}})
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ CASES = [
     Case("long-context", "input_tokens=260000, output_tokens=900"),
     Case("thinking", messages={"thinking": {"type": "enabled", "budget_tokens": 1024}, "max_tokens": 3000}, chat=None),
     Case("reasoning", messages=None, chat={"reasoning_effort": "low"}),
-    Case("several-attempts", "status=529", headers={"x-portkey-config": RETRIES}, is_good=False),
+    Case("several-attempts", "status=529, retry_after=0.05", headers={"x-portkey-config": RETRIES}, is_good=False),
     Case("refused", "status=400", is_good=False),
     Case("cut", "cut=60", is_good=False),
 ]
@@ -65,12 +66,6 @@ def ask(gateway: Server, path: str, target: str, model: str, case: Case, *, stre
         return httpx.post(gateway.url + path, json=body, headers=headers, trust_env=False, timeout=60)
     except httpx.RemoteProtocolError:
         pytest.fail("the gateway hung up")
-
-
-def record_of(gateway: Server, answer: httpx.Response) -> Record:
-    record_id = "rec_" + answer.headers["x-portkey-request-id"].replace("-", "")
-    (found,) = [record for record in read_journal(gateway.home / "journal") if record.id == record_id]
-    return found
 
 
 def row_of(record: Record) -> Row:
@@ -129,7 +124,7 @@ def test_invariant_1_stages_tokens_and_cost_add_up(
     gateway: Server, path: str, target: str, model: str, case: Case, stream: bool
 ) -> None:
     answer = ask(gateway, path, target, model, case, stream=stream)
-    record = record_of(gateway, answer)
+    record = record_of(gateway, answer.headers["x-portkey-request-id"])
     check_sums(record)
     if not case.is_good:
         assert record.error is not None

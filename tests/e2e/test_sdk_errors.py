@@ -16,8 +16,9 @@ import pytest
 
 from tests.e2e.cases import CASES, CLAUDE, GPT, Case, Result, check, error_of
 from tests.e2e.clients import Client
-from tests.e2e.gateway import BODY_LIMIT_BYTES, CANARIES, GATEWAY_KEY, UPSTREAM_KEY, Evidence, Server, simulator_log
+from tests.e2e.gateway import BODY_LIMIT_BYTES, CANARIES, GATEWAY_KEY, UPSTREAM_KEY, Evidence, Server
 from tests.e2e.recorder import DETAILED, Recorder
+from tests.e2e.simulated import requests_with
 
 # The first test to need an SDK may have to install it.
 pytestmark = pytest.mark.timeout(600)
@@ -53,7 +54,7 @@ def test_upstream_is_called_as_often_as_the_sdk_asks(
     text = f"[[sim: status={status}]] {tag}"
     model = f"@sim-anthropic/{CLAUDE}"
     client_named(name).one(sdk=sdk, origin=gateway.url, model=model, api_key=GATEWAY_KEY, text=text, max_retries=2)
-    assert sum(tag in entry for entry in simulator_log(simulator)) == calls
+    assert len(requests_with(simulator, tag)) == calls
 
 
 @pytest.mark.parametrize("name", NEWEST)
@@ -72,7 +73,7 @@ def test_portkey_sdk_does_not_repeat_what_carries_our_headers(
         stream=stream,
     )
     assert outcome["error"]["status"] == 500
-    assert sum(tag in entry for entry in simulator_log(simulator)) == 1
+    assert len(requests_with(simulator, tag)) == 1
 
 
 @contextmanager

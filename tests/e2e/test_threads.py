@@ -14,6 +14,7 @@ import pytest
 
 from tests.e2e.clients import Client
 from tests.e2e.gateway import GATEWAY_KEY, SECOND_KEY, Server
+from tests.e2e.simulated import entries_with, newest_id
 
 CLAUDE = "claude-haiku-4-5-20251001"
 GPT = "gpt-4.1"
@@ -42,15 +43,11 @@ class Upstream:
     """What the simulator was sent since this was made."""
 
     def __init__(self, simulator: Server) -> None:
-        self._url = f"{simulator.url}/_simulator/requests"
-        self._last = max((entry["id"] for entry in self._entries()), default=0)
-
-    def _entries(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = httpx.get(self._url, trust_env=False).json()["requests"]
-        return found
+        self._simulator = simulator
+        self._last = newest_id(simulator)
 
     def requests(self) -> list[dict[str, Any]]:
-        return [entry for entry in self._entries() if entry["id"] > self._last]
+        return entries_with(self._simulator, after=self._last)
 
     def bodies(self) -> list[dict[str, Any]]:
         return [json.loads(base64.b64decode(entry["body_base64"])) for entry in self.requests()]

@@ -70,8 +70,9 @@ def _list_requests(simulator: Simulator, query: str) -> tuple[int, Any]:
         after, limit = int(values.get("after", ["0"])[0]), int(values.get("limit", ["1000"])[0])
     except ValueError:
         return 400, {"error": "after and limit are whole numbers"}
-    found = [write_received(entry) for entry in simulator.requests.after(after)]
-    return 200, {"requests": found[:limit], "has_more": len(found) > limit}
+    text = values.get("containing", [""])[0].encode()
+    found = [entry for entry in simulator.requests.after(after) if text in entry.body]
+    return 200, {"requests": [write_received(entry) for entry in found[:limit]], "has_more": len(found) > limit}
 
 
 def _put_script(simulator: Simulator, body: bytes, *, is_toml: bool) -> tuple[int, Any]:

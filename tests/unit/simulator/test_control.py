@@ -3,7 +3,7 @@ import hashlib
 import json
 
 from lockgate.simulator.app import Simulator
-from tests.unit.simulator.driver import api, ask, call, chat, upload
+from tests.unit.simulator.driver import api, ask, call, chat, upload, user
 
 
 def control(simulator, method, path, **more):
@@ -30,6 +30,16 @@ def test_requests_are_listed_from_an_id_on():
     found = control(simulator, "GET", "requests", query="after=1&limit=2").json
     assert ([entry["id"] for entry in found["requests"]], found["has_more"]) == ([2, 3], True)
     assert control(simulator, "GET", "requests", query="after=x").status == 400
+
+
+def test_requests_are_listed_that_hold_a_text():
+    simulator = Simulator()
+    for text in ("one", "two", "two and more"):
+        ask(simulator, messages=user(text))
+    found = control(simulator, "GET", "requests", query="containing=two+and&limit=5").json
+    assert ([entry["id"] for entry in found["requests"]], found["has_more"]) == ([3], False)
+    found = control(simulator, "GET", "requests", query="containing=two&limit=1").json
+    assert ([entry["id"] for entry in found["requests"]], found["has_more"]) == ([2], True)
 
 
 def test_requests_are_deleted():
