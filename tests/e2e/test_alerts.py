@@ -9,6 +9,7 @@ import json
 import queue
 import secrets
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -144,3 +145,30 @@ def test_rotations_and_ends_of_keys_reach_the_webhook_once(
     assert rotated["type"] == "key.rotated"
     assert rotated["data"]["previous_ends_at"] is not None
     assert receiver.taken.empty()
+
+
+def test_what_was_under_way_when_a_gateway_was_killed_is_sent_by_the_next_one(
+    e2e_folder: Path, evidence: Evidence, receiver: Receiver
+) -> None:
+    folder = e2e_folder / "killed-alerts"
+    evidence.folders.append(folder)
+    config = CONFIG + '[alerts]\nwebhook = "env:ALERTS_URL"\nsecret = "env:ALERTS_SECRET"\n'
+    # the first gateway posts to a port at which nobody listens
+    with running_catalog(folder, config=config, ALERTS_URL=f"http://127.0.0.1:1{PATH}", ALERTS_SECRET=SECRET) as server:
+        headers = {"x-portkey-api-key": ADMIN_KEY}
+        end = (datetime.now(UTC) + timedelta(hours=3)).isoformat()
+        made = httpx.post(
+            f"{server.url}/v1/api-keys/workspace/service", json={"name": "brief", "expires_at": end}, headers=headers,
+            trust_env=False, timeout=60,
+        )  # fmt: skip
+        evidence.hide("key of a killed gateway", made.raise_for_status().json()["key"])
+        deadline_s = time.monotonic() + 30
+        while "did not take key.expiring" not in server.log.read_text():
+            assert time.monotonic() < deadline_s, "no alert was tried"
+            time.sleep(0.05)
+        server.process.kill()
+        server.process.wait()
+    url = f"http://127.0.0.1:{receiver.server_port}{PATH}"
+    with running_catalog(folder, config=config, ALERTS_URL=url, ALERTS_SECRET=SECRET):
+        event = next_event(receiver)
+    assert (event["type"], event["data"]["key_id"]) == ("key.expiring", made.json()["id"])

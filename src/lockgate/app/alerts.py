@@ -1,7 +1,8 @@
 """Tells people of budgets: in the log, and by a webhook of the operator's.
 
 Messages have the form of the Standard Webhooks specification 1.0: an event as JSON; its id, which is the same with each
-try; and a signature that libraries of many languages can check. One that is not taken is sent again for a few minutes.
+try; and a signature that libraries of many languages can check. One that is not taken is sent again for a few minutes,
+and by the next start when this process ends meanwhile.
 Source: control-plane specification, section 3.8.
 """
 
@@ -29,13 +30,13 @@ from lockgate.plan.hook import Hook
 from lockgate.plan.snapshot import Snapshot
 from lockgate.ports import Clock, Upstream
 from lockgate.store.ids import new_id
+from lockgate.store.outbox import MOST, Message, Outbox
 
 _log = logging.getLogger("lockgate.limits")
 
 WAITS_S = (1.0, 5.0, 30.0, 120.0)
 """How long is waited after each try that failed, but for the last one."""
 _TIMEOUTS = Timeouts(pool_s=5.0, connect_s=5.0, tls_s=5.0, write_s=5.0, first_byte_s=10.0, idle_s=5.0, total_s=15.0)
-_MOST_UNDER_WAY = 1000
 _MOST_MODELS = 10_000
 _LAST_WORDS_S = 2.0
 _ANSWER_BYTES = 64 * 1024
@@ -60,17 +61,32 @@ class Alerts:
         upstream: Upstream,
         clock: Clock,
         snapshot: Callable[[], Snapshot],
+        outbox: Outbox,
         *,
         waits_s: tuple[float, ...] = WAITS_S,
     ) -> None:
-        """``snapshot`` returns what serves now."""
+        """``snapshot`` returns what serves now. What is not delivered waits in ``outbox`` for the next start."""
         self._upstream = upstream
+        self._outbox = outbox
         self._clock = clock
         self._snapshot = snapshot
         self._waits_s = waits_s
         self._under_way: set[asyncio.Task[None]] = set()
         self._models: set[tuple[str | None, ...]] = set()
         self._day = ""
+
+    def start(self) -> None:
+        """Send what an earlier process could not deliver; to be called on the loop."""
+        hook = self._snapshot().hook
+        left = self._outbox.left(self._clock.unix())
+        if hook is None:
+            if left:
+                _log.warning("%d alerts wait for a webhook, and there is none", len(left))
+            return
+        for message in left:
+            self._begin(hook, message)
+        if left:
+            _log.info("%d alerts that were not delivered before are sent again", len(left))
 
     def limit(self, event: LimitEvent) -> None:
         """Tell that a budget reached a threshold or its cap, or was reset."""
@@ -109,7 +125,7 @@ class Alerts:
         for task in left:
             task.cancel()
         if left:
-            _log.error("%d alerts were not delivered before the end", len(left))
+            _log.warning("%d alerts were not delivered before the end; the next start sends them", len(left))
 
     # ---- what is told
 
@@ -161,23 +177,29 @@ class Alerts:
         hook = self._snapshot().hook
         if hook is None:
             return
-        if len(self._under_way) >= _MOST_UNDER_WAY:
+        if len(self._under_way) >= MOST:
             _log.error("%d alerts are under way; %s is not sent", len(self._under_way), kind)
             return
         now = datetime.fromtimestamp(self._clock.unix(), UTC)
         body = msgspec.json.encode(Event(type=kind, timestamp=_time(now.timestamp()), data=about()))
-        task = asyncio.get_running_loop().create_task(
-            self._deliver(hook, f"evt_{new_id(now)}", kind, body), name="alert"
-        )
+        message = Message(id=f"evt_{new_id(now)}", kind=kind, body=body, put_at=now.timestamp())
+        self._outbox.put(message)
+        self._begin(hook, message)
+
+    def _begin(self, hook: Hook, message: Message) -> None:
+        task = asyncio.get_running_loop().create_task(self._deliver(hook, message), name="alert")
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
-    async def _deliver(self, hook: Hook, id: str, kind: str, body: bytes) -> None:
+    async def _deliver(self, hook: Hook, message: Message) -> None:
+        kind = message.kind
         for wait_s in (*self._waits_s, None):
-            reason = await self._post(hook, id, body)
+            reason = await self._post(hook, message.id, message.body)
             if reason is None:
+                self._outbox.done(message.id)
                 return
             if wait_s is None:
+                self._outbox.done(message.id)
                 _log.error("the webhook at %s did not take %s: %s; it is given up", hook.origin.host, kind, reason)
                 return
             _log.warning("the webhook at %s did not take %s: %s; again in %g s", hook.origin.host, kind, reason, wait_s)

@@ -67,6 +67,7 @@ from lockgate.store.bootstrap import Begun, FirstStart, begin
 from lockgate.store.cache_memory import MemoryCache
 from lockgate.store.config_file import ConfigFile
 from lockgate.store.directory import Directory, open_directory, utc_now
+from lockgate.store.outbox import Outbox
 from lockgate.store.secrets import SecretReader
 from lockgate.store.state import StateFolder
 from lockgate.store.told_book import ToldBook
@@ -251,8 +252,10 @@ class Gateway:
         stack.callback(journal.close)
         stack.push_async_callback(pool.aclose)
         clock = SystemClock()
-        alerts = Alerts(pool, clock, lambda: snapshots.current)
+        alerts = Alerts(pool, clock, lambda: snapshots.current, Outbox(self._state.path / "alerts"))
         stack.push_async_callback(alerts.close)
+        if self._worker is None or self._worker.number == 0:
+            alerts.start()
         counters = await self._counters(journal, clock, stack, alerts.limit)
         batch_book = DatabaseBatchBook(directory)
         take_up_batches(counters, batch_book, clock)

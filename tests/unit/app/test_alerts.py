@@ -6,6 +6,8 @@ import hashlib
 import hmac
 import json
 import logging
+import tempfile
+from pathlib import Path
 
 import pytest
 from msgspec import structs
@@ -18,6 +20,7 @@ from lockgate.core.secret import Secret
 from lockgate.errors import Unreachable
 from lockgate.plan.hook import Hook
 from lockgate.plan.snapshot import GatewayKey, Snapshot
+from lockgate.store.outbox import Outbox
 from tests.unit.dataplane.fakes import FakeClock, FakeResponse, FakeUpstream
 
 DOLLAR = 10**9
@@ -43,27 +46,32 @@ def unpriced(model="house", workspace="w1"):
     )  # fmt: skip
 
 
+def taken():
+    return FakeResponse(204, [])
+
+
 class Post:
     """Alerts with a webhook that answers as told; ``sent`` is what it was sent."""
 
-    def __init__(self, *answers, hook=HOOK, waits_s=(0.0,)):
+    def __init__(self, *answers, hook=HOOK, waits_s=(0.0,), folder=None):
         self.upstream = FakeUpstream()
         self.upstream.will(*answers)
         snapshot = Snapshot(version=1, keys={b"d": KEY}, workspaces={}, raw_targets={}, hook=hook)
-        self._build = lambda: Alerts(self.upstream, FakeClock(), lambda: snapshot, waits_s=waits_s)
+        self._folder = folder
+        self._build = lambda folder: Alerts(
+            self.upstream, FakeClock(), lambda: snapshot, Outbox(folder / "alerts"), waits_s=waits_s
+        )
 
     def run(self, tell_all):
         async def scene():
-            alerts = self._build()
+            alerts = self._build(folder)
             tell_all(alerts)
             await alerts.close()
 
-        asyncio.run(scene())
+        with tempfile.TemporaryDirectory() as own:
+            folder = self._folder or Path(own)
+            asyncio.run(scene())
         return self.upstream.sent
-
-
-def taken():
-    return FakeResponse(204, [])
 
 
 @pytest.mark.parametrize(
@@ -132,11 +140,34 @@ def test_after_the_last_try_it_is_given_up_and_said_without_the_path(caplog):
 def test_the_end_does_not_wait_for_a_webhook_that_hangs(caplog, monkeypatch):
     monkeypatch.setattr("lockgate.app.alerts._LAST_WORDS_S", 0.0)
     Post(FakeResponse(500, []), waits_s=(3600.0,)).run(lambda alerts: alerts.limit(event()))
-    assert "1 alerts were not delivered before the end" in caplog.text
+    assert "1 alerts were not delivered before the end; the next start sends them" in caplog.text
+
+
+def test_what_was_not_delivered_is_sent_by_the_next_start_under_the_same_id(tmp_path, monkeypatch):
+    monkeypatch.setattr("lockgate.app.alerts._LAST_WORDS_S", 0.0)
+    first = Post(FakeResponse(500, []), waits_s=(3600.0,), folder=tmp_path).run(lambda alerts: alerts.limit(event()))
+    later = Post(taken(), folder=tmp_path).run(lambda alerts: alerts.start())
+    assert len({dict(request.headers)[b"webhook-id"] for request in (*first, *later)}) == 1
+    assert first[0].body == later[0].body
+    assert Post(folder=tmp_path).run(lambda alerts: alerts.start()) == []
+
+
+@pytest.mark.parametrize("answers", [(taken(),), (FakeResponse(500, []), FakeResponse(500, []))])
+def test_what_is_delivered_or_given_up_is_not_sent_again(tmp_path, answers):
+    Post(*answers, folder=tmp_path).run(lambda alerts: alerts.limit(event()))
+    assert list((tmp_path / "alerts").iterdir()) == []
+
+
+def test_without_a_webhook_what_was_left_waits(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("lockgate.app.alerts._LAST_WORDS_S", 0.0)
+    Post(FakeResponse(500, []), waits_s=(3600.0,), folder=tmp_path).run(lambda alerts: alerts.limit(event()))
+    assert Post(hook=None, folder=tmp_path).run(lambda alerts: alerts.start()) == []
+    assert "1 alerts wait for a webhook" in caplog.text
+    assert len(Post(taken(), folder=tmp_path).run(lambda alerts: alerts.start())) == 1
 
 
 def test_too_many_at_once_are_dropped_and_said(caplog, monkeypatch):
-    monkeypatch.setattr("lockgate.app.alerts._MOST_UNDER_WAY", 1)
+    monkeypatch.setattr("lockgate.app.alerts.MOST", 1)
 
     def twice(alerts):
         alerts.limit(event())
