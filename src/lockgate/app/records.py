@@ -67,15 +67,15 @@ class Desk:
         try:
             layout.create()
             salt = _salt(layout.folder / "salt")
-            self._feedback.create()
-            # so that who asks before any process has become the writer finds an empty store, not none
-            Manifest(layout.manifest).close()
-            ExportBook(layout.folder / "exports").create()
+            for create in (
+                self._feedback.create,
+                # so that who asks before any process has become the writer finds an empty store, not none
+                lambda: Manifest(layout.manifest).close(),
+                ExportBook(layout.folder / "exports").create,
+            ):
+                _try(create, layout.folder)
         except OSError as error:
             raise ConfigError(f"cannot keep records in {layout.folder}: {error}") from None
-        except sqlite3.Error as error:
-            # requests do not need it, and the journal keeps everything until it is mended
-            _log.error("records wait in the journal: the store in %s cannot be opened: %s", layout.folder, error)
 
         self.exports = Exports(layout.folder / "exports", self._reader, self.bodies_of, system_now_us)
         task = _task(settings, layout.folder, journal_path, salt)
@@ -156,6 +156,14 @@ def _task(settings: RecordSettings, folder: Path, journal: Path, salt: bytes) ->
         bodies=BodyLimits(body_bytes=settings.body_bytes),
         salt=salt,
     )
+
+
+def _try(create: Callable[[], None], folder: Path) -> None:
+    try:
+        create()
+    except sqlite3.Error as error:
+        # requests do not need it, and the journal keeps everything until it is mended
+        _log.error("records wait in the journal: the store in %s cannot be opened: %s", folder, error)
 
 
 def _salt(path: Path) -> bytes:

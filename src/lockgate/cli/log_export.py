@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 import typer
 
 from lockgate.cli.desk import show_json
-from lockgate.cli.log_options import QueryArgument, SinceOption, UntilOption, WhoseOption, archive, selection
+from lockgate.cli.log_options import (
+    QueryArgument,
+    SinceOption,
+    UntilOption,
+    WhoseOption,
+    archive,
+    note_missing,
+    selection,
+)
 from lockgate.cli.options import ConfigOption, JsonOption, give_up
 from lockgate.cli.progress import progress
 from lockgate.errors import GatewayError, InvalidRequest
@@ -64,6 +72,7 @@ def export(
         from lockgate.records.exports.export import Source
 
         source = Source(at.reader, at.bodies_of)
+        note_missing(at, asked)
         if flatten:
             wanted = _flat(source, asked, wanted)
         if output is None or is_printed:

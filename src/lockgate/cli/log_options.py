@@ -95,6 +95,15 @@ def scope_of(workspace: str | None, config: Path | None) -> Scope:
         return Scope(workspaces=frozenset({at.one("/admin/workspaces", workspace, "workspace")["id"]}))
 
 
+def note_missing(at: Archive, query: PageQuery) -> None:
+    """Tell of what was lost with a damaged file, where a query asks for its time."""
+    from lockgate.records.embedded.sealed_healing import told
+
+    for missing in at.reader.missing():
+        if missing.to_us >= query.from_us and missing.from_us < query.to_us:
+            typer.echo(f"note: {told(missing)}", err=True)
+
+
 def note_done(config: Path | None, action: AuditAction, id: str) -> None:
     """Write into the audit log what was done to records; it is done whether or not that can be written."""
     from lockgate.app.office import Office

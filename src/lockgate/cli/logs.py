@@ -10,7 +10,16 @@ from msgspec import structs
 
 from lockgate.cli.desk import show_json, show_table
 from lockgate.cli.log_cells import DEFAULT_COLUMNS, Column, columns_of, one_line
-from lockgate.cli.log_options import QueryArgument, SinceOption, UntilOption, WhoseOption, archive, scope_of, selection
+from lockgate.cli.log_options import (
+    QueryArgument,
+    SinceOption,
+    UntilOption,
+    WhoseOption,
+    archive,
+    note_missing,
+    scope_of,
+    selection,
+)
 from lockgate.cli.options import ConfigOption, JsonOption, give_up
 from lockgate.errors import InvalidRequest
 
@@ -55,6 +64,7 @@ def search(
     asked = structs.replace(asked, sort=_sort(sort), is_ascending=ascending)
     with archive(config) as at:
         entries, next_cursor = _pages(at, asked, limit)
+        note_missing(at, asked)
     if json:
         from lockgate.records.plain import plain
 

@@ -1,3 +1,4 @@
+import shutil
 import time
 
 import msgspec
@@ -144,3 +145,20 @@ def test_a_store_that_is_damaged_stops_nothing_and_says_so(tmp_path, journal, ca
     mended.start()
     mended.close()
     assert ids(desk_in(tmp_path, journal)) == ["rec_1"]
+
+
+def test_feedback_that_is_damaged_is_made_again_and_stops_nothing(tmp_path, journal):
+    desk_in(tmp_path, journal).close()
+    (tmp_path / "records" / "feedback.db").write_bytes(b"nothing" * 5000)
+    shutil.rmtree(tmp_path / "records" / "exports")
+    desk = desk_in(tmp_path, journal)
+    assert (tmp_path / "records" / "exports").exists()
+    desk.start()
+    given = Feedback(id="fb_1", trace_id="t", workspace_id="w", value=1, created_us=1, updated_us=1)
+    until = time.monotonic() + 30
+    while not desk.status.restored:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    desk.add_feedback([given])
+    assert [one.value for one in desk.reader.feedback(ALL)] == [1]
+    desk.close()

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from lockgate.records.embedded.manifest import Manifest, Missing
 from tests.unit.cli.kept import capture, record, write_records
 
 
@@ -129,3 +130,16 @@ def test_an_id_of_several_records_lists_them(run, ask, home):
 def test_bodies_that_are_not_kept_are_explained(run, ask, home):
     assert "not kept, it was shed" in run("logs", "show", record(2)["id"])
     assert ask("logs", "show", record(2)["id"])["bodies"] is None
+
+
+def test_what_was_lost_with_a_damaged_file_is_told_where_its_time_is_asked_for(run, tmp_path):
+    write_records(tmp_path / "home", [record(1)])
+    run("logs", "search")
+    lost = Missing(name="x", kind="rows", day=1, from_us=86_400_000_000, to_us=90_000_000_000, rows=7, kept=0)
+    manifest = Manifest(tmp_path / "home" / "records" / "manifest.db")
+    manifest.swap(missing=[lost], now_us=1)
+    manifest.close()
+    words = "note: 7 records of 1970-01-02T00:00:00Z to 1970-01-02T01:00:00Z are missing"
+    assert words in run("logs", "search", all=True)
+    assert words in run("logs", "export", all=True)
+    assert "missing" not in run("logs", "search", "--since", "2020-01-01", all=True)

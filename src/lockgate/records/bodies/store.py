@@ -28,7 +28,7 @@ from lockgate.records.bodies.kept import Kept, View, attempt_of
 from lockgate.records.bodies.parts import Part, split
 from lockgate.records.embedded.layout import Layout, day_of_name
 from lockgate.records.embedded.manifest import DAY_US, day_of
-from lockgate.records.embedded.sqlite import beside, is_damage, reading, salvaged, transaction, writing
+from lockgate.records.embedded.sqlite import is_damage, put_aside, reading, salvaged, transaction, writing
 from lockgate.records.store import Restored
 
 _log = logging.getLogger("lockgate.records")
@@ -175,9 +175,7 @@ class BodyStore(BodyReader):
         _log.error(
             "the index of the bodies of %s is damaged and is made again; the old one is %s", folder.name, old.name
         )
-        for source, target in zip(beside(folder / "index.db"), beside(old), strict=True):
-            if source.exists():
-                source.rename(target)
+        put_aside(folder / "index.db", old)
         index = self._index(day)
         with transaction(index):
             for table, key in _TABLES.items():

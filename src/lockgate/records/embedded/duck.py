@@ -23,6 +23,17 @@ if TYPE_CHECKING:
 _BATCH = 2000
 
 
+def is_unreadable(error: BaseException) -> bool:
+    """Whether DuckDB says that a file holds what it never wrote."""
+    import duckdb
+
+    kinds = (
+        duckdb.InvalidInputException, duckdb.SerializationException, duckdb.InternalException, duckdb.FatalException,
+    )  # fmt: skip
+    # what the format of the file refuses has no class of its own
+    return type(error) is duckdb.Error or isinstance(error, kinds)
+
+
 class DuckLimits(Struct, frozen=True, kw_only=True):
     """What queries over old rows may use."""
 
@@ -88,6 +99,10 @@ class Duck:
                 raise Unavailable("The query needs more memory than it may use; narrow the range of time") from None
             except duckdb.IOException as error:
                 raise FileNotFoundError(str(error)) from None
+            except (duckdb.InternalException, duckdb.FatalException):
+                # the database takes no query any more: the next one gets another
+                self.close()
+                raise
             finally:
                 alarm.cancel()
                 cursor.close()

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from lockgate.records.embedded.sqlite import reading, transaction, writing
+from lockgate.errors import Unavailable
+from lockgate.records.embedded.sqlite import (
+    is_damage,
+    is_whole,
+    mark,
+    put_aside,
+    reading,
+    salvaged,
+    transaction,
+    unlink_database,
+    writing,
+)
 from lockgate.records.query.fields import FEEDBACK_FIELDS
 from lockgate.records.query.tree import AllOf, AnyOf, Compare, Node, Not
 from lockgate.records.store import Feedback, Scope
@@ -22,7 +35,10 @@ CREATE INDEX IF NOT EXISTS feedback_trace ON feedback (trace_id);
 CREATE INDEX IF NOT EXISTS feedback_time ON feedback (created_us);
 """
 _NAMES = Feedback.__struct_fields__
+_ASIDE, _READ = "feedback-", ".read"
+_BATCH = 500
 _READ_S = 5.0
+_log = logging.getLogger("lockgate.records")
 _SQL_OPS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 _AGGREGATES = {
     "feedback_count": "COUNT(*)",
@@ -42,11 +58,60 @@ class FeedbackFile:
         """Make the file, so that it can be read."""
         writing(self._path, SCHEMA, is_durable=True).close()
 
+    def heal(self, quarantine: Path, now_us: int) -> bool:
+        """Make the file again, of what can be read in it, when it is damaged; returns whether it was.
+
+        To be used by the one writer.
+        """
+        is_damaged = self._path.exists() and not is_whole(self._path)
+        if is_damaged:
+            aside = quarantine / f"{_ASIDE}{now_us}.db"
+            _log.error("the feedback is damaged and is made again; the old file is %s", aside.name)
+            put_aside(self._path, aside)
+        self.create()
+        self._salvage_all(quarantine)
+        return is_damaged
+
+    def open(self, quarantine: Path, now_us: int) -> bool:
+        """Make the file, or make it again when it cannot even be opened; returns whether it was damaged."""
+        try:
+            self.create()
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            return self.heal(quarantine, now_us)
+        # what was put aside before a crash
+        self._salvage_all(quarantine)
+        return False
+
+    def _salvage_all(self, quarantine: Path) -> None:
+        for path in sorted(quarantine.glob(f"{_ASIDE}*.db")):
+            self._salvage(path)
+
+    def _salvage(self, path: Path) -> None:
+        count = 0
+        batch: list[Feedback] = []
+        for values in salvaged(path, f"SELECT {', '.join(_NAMES)} FROM feedback", ("rowid",)):
+            with contextlib.suppress(ValueError, TypeError):  # damage may have the form of a row
+                batch.append(msgspec.convert(_named(values), Feedback))
+            if len(batch) >= _BATCH:
+                count += self._add(batch)
+                batch = []
+        count += self._add(batch)
+        path.rename(path.with_suffix(f".db{_READ}"))
+        unlink_database(path)
+        _log.warning("%d pieces of feedback could be read in %s", count, path.name)
+
     def add(self, items: Sequence[Feedback]) -> None:
         """Keep all or none; an id that is there already stays as it is."""
+        self._add(items)
+
+    def _add(self, items: Sequence[Feedback]) -> int:
         marks = ", ".join("?" * len(_NAMES))
         with self._writing() as connection:
+            before = connection.total_changes
             connection.executemany(f"INSERT OR IGNORE INTO feedback VALUES ({marks})", map(_values, items))
+            return connection.total_changes - before
 
     def change(
         self,
@@ -119,21 +184,30 @@ class FeedbackFile:
             query = f"SELECT DISTINCT trace_id FROM feedback WHERE {inside} AND {condition.format('value')}"
         else:
             query = f"SELECT trace_id FROM feedback WHERE {inside} GROUP BY trace_id HAVING {condition.format(what)}"
-        with reading(self._path, _READ_S) as connection:
+        with self._telling(), reading(self._path, _READ_S) as connection:
             return [row[0] for row in connection.execute(query, (*inside_parameters, *parameters))]
 
     def _select(self, scope: Scope, where: str, parameters: tuple[object, ...]) -> list[Feedback]:
-        with reading(self._path, _READ_S) as connection:
+        with self._telling(), reading(self._path, _READ_S) as connection:
             return [item for item in _read(connection, where, parameters) if _is_in(scope, item)]
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        connection = writing(self._path, SCHEMA, is_durable=True)
-        try:
+        with self._telling(), contextlib.closing(writing(self._path, SCHEMA, is_durable=True)) as connection:
             with transaction(connection):
                 yield connection
-        finally:
-            connection.close()
+
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Raises Unavailable in place of what a damaged file brings about, and marks it for the writer."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            mark(self._path)
+            _log.error("feedback cannot be used: %s", error)
+            raise Unavailable("The file of feedback is damaged; it is made again within seconds, try then") from None
 
 
 def _is_in(scope: Scope, item: Feedback) -> bool:
@@ -152,5 +226,9 @@ def _values(item: Feedback) -> tuple[object, ...]:
 
 def _read(connection: sqlite3.Connection, where: str, parameters: tuple[object, ...]) -> Iterator[Feedback]:
     for row in connection.execute(f"SELECT {', '.join(_NAMES)} FROM feedback {where}", parameters):
-        values = dict(zip(_NAMES, row, strict=True))
-        yield Feedback(**{**values, "metadata": _decode(values["metadata"])})
+        yield Feedback(**_named(row))
+
+
+def _named(row: Sequence[Any]) -> dict[str, Any]:
+    values = dict(zip(_NAMES, row, strict=True))
+    return {**values, "metadata": _decode(values["metadata"])}

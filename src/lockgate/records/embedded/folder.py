@@ -15,9 +15,9 @@ from lockgate.records.embedded import sealed
 from lockgate.records.embedded.day import DayWriter
 from lockgate.records.embedded.duck import Duck
 from lockgate.records.embedded.layout import Layout, day_of_name
-from lockgate.records.embedded.manifest import FileKind, Manifest, Sealed
+from lockgate.records.embedded.manifest import FileKind, Manifest, Missing, Sealed
 from lockgate.records.embedded.sealed import Sealer
-from lockgate.records.embedded.sqlite import beside, unlink_database
+from lockgate.records.embedded.sqlite import put_aside, unlink_database
 from lockgate.records.lock import FileLock
 from lockgate.records.query.sql import Sql, values_of
 
@@ -95,9 +95,7 @@ class Folder:
         if writer is not None:
             writer.close()
         here = self.layout.day(day)
-        for source, target in zip(beside(here), beside(self.layout.quarantine / name), strict=True):
-            if source.exists():
-                source.rename(target)
+        put_aside(here, self.layout.quarantine / name)
         if draft is not None:
             draft.rename(here)
 
@@ -107,10 +105,12 @@ class Folder:
             for day in self._days.keys() - set(keep):
                 self._days.pop(day).close()
 
-    def swap(self, *, add: Iterable[Sealed] = (), remove: Iterable[Sealed] = ()) -> None:
-        """List sealed files and retire others."""
+    def swap(
+        self, *, add: Iterable[Sealed] = (), remove: Iterable[Sealed] = (), missing: Iterable[Missing] = ()
+    ) -> None:
+        """List sealed files and retire others; ``missing``: and list what nothing has any more."""
         gone = list(remove)
-        self.manifest.swap(add=add, remove=[file.name for file in gone], now_us=self.now_us())
+        self.manifest.swap(add=add, remove=[file.name for file in gone], now_us=self.now_us(), missing=missing)
         self.sealed_hours -= {file.hour for file in gone if file.kind == "hour"}
         self.sealed_hours |= {file.hour for file in add if file.kind == "hour"}
 

@@ -16,10 +16,13 @@ from typing import TypeVar
 
 from lockgate.records.embedded import sealed
 from lockgate.records.embedded.day import NAMES, PREVIEW_NAMES, DayWriter, columns_in, read_values
+from lockgate.records.embedded.duck import is_unreadable
+from lockgate.records.embedded.feedback import FeedbackFile
 from lockgate.records.embedded.folder import Folder
 from lockgate.records.embedded.layout import day_of_name, name_of
-from lockgate.records.embedded.manifest import Sealed
-from lockgate.records.embedded.sqlite import check, is_damage, read_only, salvaged, suspects, unlink_database
+from lockgate.records.embedded.manifest import Missing, Sealed
+from lockgate.records.embedded.sealed_healing import PREFIX, SealedHealing, told
+from lockgate.records.embedded.sqlite import is_damage, is_marked, is_whole, salvaged, suspects, unlink_database
 from lockgate.records.query.sql import Sql
 from lockgate.records.row import Preview, Row
 from lockgate.records.store import Restored
@@ -33,10 +36,16 @@ _T = TypeVar("_T")
 class Healing:
     """Looks after the files of fresh days. To be used by the one writer."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: Folder, feedback: FeedbackFile) -> None:
         self._folder = folder
-        self.restored = 0
+        self._feedback = feedback
+        self._sealed = SealedHealing(folder)
+        self._restored = 0
+
+    @property
+    def restored(self) -> int:
         """Files that were put aside since the start."""
+        return self._restored + self._sealed.restored
 
     def heal(self, days: Sequence[int] | None = None) -> bool:
         """Make again those of the days, or of all, whose file is damaged; returns whether there was one."""
@@ -50,21 +59,41 @@ class Healing:
 
     @contextlib.contextmanager
     def restoring(self) -> Iterator[None]:
-        """Raises Restored in place of what a damaged file of a day brings about, once that is made again."""
+        """Raises Restored in place of what a damaged file brings about, once that is made again."""
         try:
             yield
         except sqlite3.DatabaseError as error:
             if is_damage(error) and self.heal():
                 raise Restored from error
             raise
+        except Exception as error:
+            if self._is_of_sealed(error) and self._sealed.heal_all():
+                raise Restored from error
+            raise
 
-    def heal_missing(self) -> None:
-        """Make again what is not there, as after a crash in the middle of that."""
+    def open(self) -> None:
+        """Make again what is not there, as after a crash in the middle of that, and what could not be read before."""
+        self._restored += self._feedback.open(self._folder.layout.quarantine, self._folder.now_us())
         states = self._folder.manifest.contents().days
         self.heal([day for day in states if not self._has_content(day)])
+        self._sealed.heal_missing()
+        self.heal_suspects()
 
     def heal_suspects(self) -> bool:
         """Look at the files that somebody could not read; returns whether one was damaged."""
+        layout = self._folder.layout
+        if is_marked(layout.feedback):
+            self._restored += self._feedback.heal(layout.quarantine, self._folder.now_us())
+        is_sealed_healed = self._sealed.heal_suspects()
+        return self._heal_fresh_suspects() or is_sealed_healed
+
+    def _is_of_sealed(self, error: Exception) -> bool:
+        if isinstance(error, FileNotFoundError):
+            cold = self._folder.layout.cold
+            return any(not (cold / file.name).exists() for file in self._folder.manifest.contents().files)
+        return is_unreadable(error)
+
+    def _heal_fresh_suspects(self) -> bool:
         found = suspects(self._folder.layout.hot)
         days = [day for path in found if (day := _day_of(path.stem)) is not None]
         is_healed = self.heal(days) if days else False
@@ -88,7 +117,8 @@ class Healing:
 
     def forget(self, before_us: int) -> None:
         """Unlink files that were put aside before a moment: they hold what was to be forgotten."""
-        for path in self._folder.layout.quarantine.glob("*.db*"):
+        quarantine = self._folder.layout.quarantine
+        for path in (*quarantine.glob("*.db*"), *quarantine.glob(f"{PREFIX}*")):
             if int(path.name.removesuffix(_READ).split(".")[0].rpartition("-")[2]) < before_us:
                 path.unlink(missing_ok=True)
 
@@ -99,11 +129,9 @@ class Healing:
     def _is_whole(self, day: int) -> bool:
         if not self._has_content(day):
             return False
-        path = self._folder.layout.day(day)
+        if not is_whole(self._folder.layout.day(day)):
+            return False
         try:
-            # with eyes of its own: what the writer read before may lie in its memory as it was
-            with contextlib.closing(read_only(path)) as connection:
-                check(connection)
             self._folder.writer(day).check_words()
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
@@ -116,12 +144,13 @@ class Healing:
         _log.error("the rows of %s are damaged or gone and are made again; the old file is %s", name_of(day), name)
         # before anything else: whatever stops us from here on, the journal is shipped again
         folder.manifest.forget_acks()
+        is_marked(folder.layout.day(day))  # not any more
         if folder.manifest.state_of(day) == "late":
             folder.replace(day, None, name)
             folder.manifest.set_state(day, "cold")
         else:
             folder.replace(day, self._draft(day), name)
-        self.restored += 1
+        self._restored += 1
 
     def _draft(self, day: int) -> Path:
         """Return a file of all rows that the day's sealed hours have."""
@@ -145,8 +174,14 @@ class Healing:
                 sealed.read_values(values) for values in self._folder.duck.rows(Sql(f"SELECT {columns} FROM {table}"))
             ]
         except (duckdb.Error, FileNotFoundError) as error:
-            _log.error("%s cannot be read and is not listed any more: %s", file.name, error)
-            self._folder.swap(remove=[file])
+            missing = Missing(
+                name=file.name, kind=file.kind, day=file.day, from_us=file.min_us, to_us=file.max_us, rows=file.rows,
+                kept=0,
+            )  # fmt: skip
+            _log.error("%s cannot be read and is not listed any more: %s; %s", file.name, error, told(missing))
+            self._folder.swap(remove=[file], missing=[missing])
+            self._sealed.set_aside(file)
+            self._restored += 1
             return 0
         for batch in _batches(iter(rows)):
             writer.append(batch)

@@ -40,6 +40,9 @@ CREATE TABLE IF NOT EXISTS tombstones (
   id TEXT PRIMARY KEY, filter BLOB NOT NULL, created_us INTEGER NOT NULL, is_done INTEGER NOT NULL,
   receipt BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS deleted (hash INTEGER PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS missing (
+  name TEXT PRIMARY KEY, kind TEXT NOT NULL, day INTEGER NOT NULL, from_us INTEGER NOT NULL, to_us INTEGER NOT NULL,
+  rows INTEGER NOT NULL, kept INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS acks (segment TEXT PRIMARY KEY, offset INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
@@ -59,6 +62,19 @@ class Sealed(Struct, frozen=True, kw_only=True):
     max_us: int
     checksum: int
     size_bytes: int
+
+
+class Missing(Struct, frozen=True, kw_only=True):
+    """What a damaged file had and nothing else has. ``kept``: how many of its rows there are."""
+
+    name: str
+    kind: FileKind
+    day: int
+    from_us: int
+    to_us: int
+    """The moment of the last of its rows."""
+    rows: int
+    kept: int
 
 
 class Tombstone(Struct, frozen=True):
@@ -120,6 +136,16 @@ def read_receipts(path: Path) -> list[bytes]:
         return [row[0] for row in connection.execute("SELECT receipt FROM tombstones ORDER BY created_us DESC")]
 
 
+def read_missing(path: Path) -> list[Missing]:
+    """Return what is missing, the oldest first."""
+    names = ", ".join(Missing.__struct_fields__)
+    with reading(path, _READ_S) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'missing'").fetchone():
+            return []  # of a version before, until a writer opens it
+        rows = connection.execute(f"SELECT {names} FROM missing ORDER BY from_us, name")
+        return [Missing(**dict(zip(Missing.__struct_fields__, row, strict=True))) for row in rows]
+
+
 class Manifest:
     """The writer's side."""
 
@@ -151,11 +177,17 @@ class Manifest:
         self._connection.execute("INSERT OR REPLACE INTO days VALUES (?, ?)", (day, state))
 
     def swap(
-        self, *, add: Iterable[Sealed] = (), remove: Iterable[str] = (), now_us: int, cold: int | None = None
-    ) -> None:
+        self, *, add: Iterable[Sealed] = (), remove: Iterable[str] = (), now_us: int, cold: int | None = None,
+        missing: Iterable[Missing] = (),
+    ) -> None:  # fmt: skip
         """List files and retire others in one step; ``cold``: and a day becomes cold."""
         with transaction(self._connection):
             self.swap_within(add=add, remove=remove, now_us=now_us)
+            marks = ", ".join("?" * len(Missing.__struct_fields__))
+            self._connection.executemany(
+                f"INSERT OR REPLACE INTO missing ({', '.join(Missing.__struct_fields__)}) VALUES ({marks})",
+                map(msgspec.structs.astuple, missing),
+            )
             if cold is not None:
                 self._connection.execute("INSERT OR REPLACE INTO days VALUES (?, 'cold')", (cold,))
 
@@ -180,7 +212,17 @@ class Manifest:
             names = [row[0] for row in self._connection.execute("SELECT name FROM files WHERE day = ?", (day,))]
             self.swap_within(add=(), remove=names, now_us=now_us)
             self._connection.execute("DELETE FROM lookup WHERE day = ?", (day,))
+            self._connection.execute("DELETE FROM missing WHERE day = ?", (day,))
             self._connection.execute("DELETE FROM days WHERE day = ?", (day,))
+
+    def has_lost(self, day: int) -> bool:
+        """Whether rows of a sealed day are missing."""
+        query = "SELECT 1 FROM missing WHERE day = ? AND kind != 'previews' LIMIT 1"
+        return self._connection.execute(query, (day,)).fetchone() is not None
+
+    def forget_missing_previews(self, before_day: int) -> None:
+        """Texts of old days are not missed any more."""
+        self._connection.execute("DELETE FROM missing WHERE kind = 'previews' AND day < ?", (before_day,))
 
     def retired_before(self, us: int) -> list[str]:
         """Return files that nobody was told of since then."""

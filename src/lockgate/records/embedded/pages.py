@@ -170,6 +170,7 @@ class Pages:
             except OSError as error:
                 if not all((self._layout.cold / file.name).exists() for file in files):
                     raise
+                sealed.mark_unread(self._layout.cold, error)
                 _log.error("rows are read from their columns, which is slow: %s", error)
         statement = self._sealed_statement(files, query, where, after, limit)
         return [sealed.read_values(values) for values in self._duck.rows(statement)]

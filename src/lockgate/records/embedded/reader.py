@@ -18,19 +18,20 @@ import msgspec
 from lockgate.errors import InvalidRequest, Unavailable
 from lockgate.records.embedded import manifest as files
 from lockgate.records.embedded.day import ID_COLUMNS
-from lockgate.records.embedded.duck import Duck, DuckLimits
+from lockgate.records.embedded.duck import Duck, DuckLimits, is_unreadable
 from lockgate.records.embedded.feedback import FeedbackFile
 from lockgate.records.embedded.late_texts import find_late_texts
 from lockgate.records.embedded.layout import Layout
-from lockgate.records.embedded.manifest import Contents, day_of
+from lockgate.records.embedded.manifest import Contents, Missing, day_of
 from lockgate.records.embedded.pages import Pages, sort_value
-from lockgate.records.embedded.sealed import id_hash
-from lockgate.records.embedded.sqlite import is_damage, reading
+from lockgate.records.embedded.sealed import id_hash, mark_unread
+from lockgate.records.embedded.sqlite import is_damage, mark, reading
 from lockgate.records.embedded.summing import Summing
 from lockgate.records.embedded.tail import read_position, tail_of, write_position
 from lockgate.records.query.tree import EVERYTHING, Compare, Node, Not, all_of, any_of, read_tree
 from lockgate.records.row import FAR_FUTURE_US, Row
 from lockgate.records.store import (
+    ALL,
     MAX_PAGE,
     AggregateSpec,
     Entry,
@@ -161,6 +162,22 @@ class EmbeddedReader:
             yield from self._pages(contents, timeout_s=self._limits.timeout_s).scan(query, where, bounds)
         except sqlite3.DatabaseError as error:
             raise _damaged(error) from None
+        except Exception as error:
+            is_gone = isinstance(error, FileNotFoundError) and self._mark_gone()
+            if not is_gone and not self._is_of_sealed(error):
+                raise
+            raise Unavailable(_DAMAGED) from None
+
+    def missing(self) -> Sequence[Missing]:
+        """Return which rows and texts were lost with a damaged file, and did not come back since."""
+        found = []
+        for one in files.read_missing(self.layout.manifest):
+            if one.kind != "previews":
+                there = self.count(PageQuery(scope=ALL, from_us=one.from_us, to_us=one.to_us + 1))
+                one = msgspec.structs.replace(one, rows=min(one.rows, one.rows + one.kept - there))
+            if one.rows > 0:
+                found.append(one)
+        return found
 
     def feedback(self, scope: Scope, *, from_us: int = 0, to_us: int = FAR_FUTURE_US) -> Sequence[Feedback]:
         """Return feedback by the time it was given."""
@@ -222,6 +239,27 @@ class EmbeddedReader:
             measures=("requests",), is_counted_only=False,
         )  # fmt: skip
 
+    def _is_of_sealed(self, error: Exception) -> bool:
+        """Whether a sealed file cannot be read; if so, it is marked for the writer."""
+        is_of_rows = isinstance(error, OSError) and not isinstance(error, FileNotFoundError)
+        if not (is_of_rows or is_unreadable(error)):
+            return False
+        mark_unread(self.layout.cold, error)
+        _log.error("sealed records cannot be read: %s", error)
+        return True
+
+    def _mark_gone(self) -> bool:
+        """Whether a sealed file is gone that is listed; if so, it is marked for the writer."""
+        try:
+            paths = [self.layout.cold / file.name for file in files.read_contents(self.layout.manifest).files]
+        except FileNotFoundError:
+            return False
+        gone = [path for path in paths if not path.exists()]
+        for path in gone:
+            _log.error("the sealed file %s is gone", path.name)
+            mark(path)
+        return bool(gone)
+
     def _with_contents(self, read: Callable[[Contents], _T]) -> _T:
         for _ in range(_TRIES):
             try:
@@ -230,7 +268,16 @@ class EmbeddedReader:
                 continue
             except sqlite3.DatabaseError as error:
                 raise _damaged(error) from None
+            except Exception as error:
+                if not self._is_of_sealed(error):
+                    raise
+                raise Unavailable(_DAMAGED) from None
+        if self._mark_gone():
+            raise Unavailable(_DAMAGED)
         raise Unavailable("The records' files change faster than they can be read; try again")
+
+
+_DAMAGED = "A file of records is damaged; it is made again within seconds, try then"
 
 
 def _damaged(error: sqlite3.DatabaseError) -> Exception:
@@ -238,7 +285,7 @@ def _damaged(error: sqlite3.DatabaseError) -> Exception:
     if not is_damage(error):
         return error
     _log.error("records cannot be read: %s", error)
-    return Unavailable("A file of records is damaged; it is made again within seconds, try then")
+    return Unavailable(_DAMAGED)
 
 
 def deleted(where: Node, created_us: int) -> Node:

@@ -8,9 +8,12 @@ as much to pick out. So the same rows lie, in the same order, as JSON in small c
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import mmap
 import os
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -21,8 +24,11 @@ from lockgate.records.row import Row
 BLOCK_ROWS = 64
 _MARK = b"LGROWS01"
 _TAIL = struct.Struct(">II8s")
+_FRAME = b"\x28\xb5\x2f\xfd"
+_PIECE = 64 * 1024
 _LEVEL = 3
 _MAX_BLOCK = 64 << 20
+_log = logging.getLogger("lockgate.records")
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _encode = msgspec.json.Encoder().encode
 read_row = msgspec.json.Decoder(Row).decode
@@ -76,14 +82,60 @@ def read(parquet: Path, numbers: Sequence[int]) -> list[Row]:
             for number in numbers:
                 by_block.setdefault(number // size, []).append(number)
             for block, members in sorted(by_block.items()):
-                file.seek(places[block])
-                data = file.read(places[block + 1] - places[block])
+                start, length = places[block], places[block + 1] - places[block]
+                if not 0 < length <= _MAX_BLOCK:
+                    raise OSError(f"{path.name} is damaged: a block has {length} bytes")
+                file.seek(start)
+                data = file.read(length)
                 lines = decompress(data, max_output_size=_MAX_BLOCK).split(b"\n")
                 for number in members:
                     found[number] = read_row(lines[number % size])
-        except (struct.error, zstandard.ZstdError, msgspec.MsgspecError, IndexError) as error:
+        except (struct.error, zstandard.ZstdError, ValueError, ArithmeticError, LookupError) as error:
             raise OSError(f"{path.name} is damaged: {error}") from None
     return [found[number] for number in numbers]
+
+
+def salvaged(parquet: Path) -> Iterator[Row]:
+    """Yield the rows that can be read beside a sealed file, in their order, wherever the file is damaged."""
+    path = beside(parquet)
+    if not path.exists() or not path.stat().st_size:
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        at = data.find(_FRAME)
+        while at >= 0:
+            block, end = _frame(data, at)
+            for line in block.split(b"\n") if block else ():
+                with contextlib.suppress(msgspec.MsgspecError, ValueError):
+                    yield read_row(line)
+            at = data.find(_FRAME, end)
+
+
+def is_whole(parquet: Path, rows: int) -> bool:
+    """Look through all blocks beside a sealed file: whether so many rows can be read."""
+    path = beside(parquet)
+    try:
+        numbers = range(0, rows, BLOCK_ROWS)
+        return len(read(parquet, numbers)) == len(numbers) and sum(1 for _ in salvaged(parquet)) == rows
+    except (OSError, KeyError) as error:
+        _log.warning("%s: %s", path.name, error)
+        return False
+
+
+def _frame(data: mmap.mmap, start: int) -> tuple[bytes, int]:
+    """Return what a frame holds and where it ends; nothing when it cannot be read, and where to look on."""
+    reader = zstandard.ZstdDecompressor().decompressobj()
+    found: list[bytes] = []
+    at = start
+    try:
+        while not reader.eof and at - start <= _MAX_BLOCK:
+            piece = data[at : at + _PIECE]
+            if not piece:
+                return b"", start + 1
+            found.append(reader.decompress(piece))
+            at += len(piece)
+    except zstandard.ZstdError:
+        return b"", start + 1
+    return b"".join(found), at - len(reader.unused_data)
 
 
 def _compact(line: str) -> bytes:

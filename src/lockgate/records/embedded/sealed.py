@@ -11,6 +11,7 @@ import os
 import secrets
 import zlib
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,7 @@ import msgspec
 from lockgate.records.embedded import row_blocks
 from lockgate.records.embedded.duck import Duck
 from lockgate.records.embedded.manifest import FileKind, Sealed
+from lockgate.records.embedded.sqlite import mark
 from lockgate.records.query.sql import Parameter, Sql
 from lockgate.records.row import COLUMNS, Kind, Preview, Row
 
@@ -57,6 +59,23 @@ def read_values(values: Sequence[object]) -> Row:
     for number in _MAPS:
         found[number] = found[number] or {}
     return Row(**dict(zip(COLUMNS, found, strict=True)))  # type: ignore[arg-type]  # as they were written
+
+
+def size_of(path: Path) -> int:
+    """Return how much a sealed file takes, with what lies beside it."""
+    return sum(file.stat().st_size for file in (path, row_blocks.beside(path)) if file.exists())
+
+
+def moment(us: int) -> str:
+    """Return a moment to the second, in UTC."""
+    return datetime.fromtimestamp(us // 1_000_000, UTC).isoformat().replace("+00:00", "Z")
+
+
+def mark_unread(folder: Path, error: BaseException) -> None:
+    """Leave marks beside the sealed files that an error names; when it names none, one for them all."""
+    named = [path for path in folder.glob("*.parquet") if path.stem in str(error)]
+    for path in named or [folder]:
+        mark(path)
 
 
 def unlink(path: Path) -> int:
@@ -121,6 +140,10 @@ class Sealer:
             f"SELECT {', '.join(types)} {source} ORDER BY started_us, id", parameters, expected, (kind, day, hour)
         )
 
+    def summary(self, path: Path) -> tuple[int, int, int, int]:
+        """Return how many rows a file has, the exclusive or of their ids' hashes, and their first and last moment."""
+        return self._summary(Sql(f"{_SUMMARY} FROM read_parquet(?)", (str(path),)))
+
     def _write(
         self, items: Iterable[object], kind: FileKind, types: dict[str, str], day: int, hour: int | None
     ) -> Sealed | None:
@@ -150,7 +173,7 @@ class Sealer:
             self._duck.run(
                 f"COPY ({query}) TO '{str(draft).replace(chr(39), chr(39) * 2)}' ({options})", parameters, _WRITE_S
             )
-            found = self._summary(Sql(f"{_SUMMARY} FROM read_parquet(?)", (str(draft),)))
+            found = self.summary(draft)
             if found != expected:
                 raise Damaged(f"{name} has {found[0]} rows where {expected[0]} were written, or others")
             _sync(draft)

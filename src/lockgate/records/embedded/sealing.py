@@ -114,17 +114,23 @@ class Sealing:
             with transaction(folder.manifest.connection):
                 folder.manifest.swap_within(add=made, remove=replaced, now_us=folder.now_us())
                 folder.manifest.remember(day, _hashes(writer))
-                rollup.add_written(writer.connection, folder.manifest.connection)
+                self._add_late_sums(day)
                 folder.manifest.set_state(day, "cold")
             folder.drop_writer(day)
             self._discard([file for file in drafts if file not in made])
+
+    def _add_late_sums(self, day: int) -> None:
+        """Add the sums of rows that came late, unless they come back to where rows were lost: those were counted."""
+        manifest = self._folder.manifest
+        if not manifest.has_lost(day):
+            rollup.add_written(self._folder.writer(day).connection, manifest.connection)
 
     def keep_sums(self, day: int, *, is_late: bool) -> None:
         """Put the sums of fresh rows beside the manifest, because the rows are going; the mutex is held."""
         source, manifest = self._folder.writer(day).connection, self._folder.manifest
         with transaction(manifest.connection):
             if is_late:
-                rollup.add_written(source, manifest.connection)
+                self._add_late_sums(day)
             else:
                 rollup.copy(source, manifest.connection, (day * DAY_US, (day + 1) * DAY_US))
 

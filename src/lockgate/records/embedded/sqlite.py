@@ -45,12 +45,47 @@ def salvaged(
     for order in ("ASC", "DESC"):
         try:
             with contextlib.closing(read_only(path)) as connection:
+                # else nothing of a file that is shorter than it says would be read
+                connection.execute("PRAGMA writable_schema = ON")
                 keys = ", ".join(f"{name} {order}" for name in key)
                 text = select if isinstance(select, str) else select(connection)
                 yield from connection.execute(f"{text} ORDER BY {keys}")
                 return
         except sqlite3.Error:
             continue
+
+
+def mark(path: Path) -> None:
+    """Leave a mark beside a file that could not be read, for its writer to see."""
+    with contextlib.suppress(OSError):  # who only reads may not be allowed to
+        path.with_suffix(_SUSPECT).touch(mode=0o600)
+
+
+def is_marked(path: Path) -> bool:
+    """Whether somebody could not read a file; takes the mark away."""
+    suspect = path.with_suffix(_SUSPECT)
+    found = suspect.exists()
+    suspect.unlink(missing_ok=True)
+    return found
+
+
+def is_whole(path: Path) -> bool:
+    """Look through a file with eyes of its own: what a connection read before may lie in its memory as it was."""
+    try:
+        with contextlib.closing(read_only(path)) as connection:
+            check(connection)
+    except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise
+        return False
+    return True
+
+
+def put_aside(path: Path, target: Path) -> None:
+    """Move a file, with what lies beside it, to another place."""
+    for source, place in zip(beside(path), beside(target), strict=True):
+        if source.exists():
+            source.rename(place)
 
 
 def suspects(folder: Path) -> list[Path]:
@@ -98,8 +133,7 @@ def reading(path: Path, timeout_s: float) -> Iterator[sqlite3.Connection]:
         raise
     except sqlite3.DatabaseError as error:
         if is_damage(error):
-            with contextlib.suppress(OSError):  # who only reads may not be allowed to
-                path.with_suffix(_SUSPECT).touch(mode=0o600)
+            mark(path)
         raise
     finally:
         connection.close()

@@ -40,12 +40,11 @@ class EmbeddedStore(EmbeddedReader):
         """Raises Conflict when another process writes to the folder."""
         super().__init__(folder, limits)
         self._folder = Folder(self.layout, self._duck, windows or Windows(), now_us)
-        self._feedback.create()
-        self._deleting = Deleting(self._folder, self._feedback)
+        self._healing = Healing(self._folder, self._feedback)
         self._sealing = Sealing(self._folder)
-        self._healing = Healing(self._folder)
         try:
-            self._healing.heal_missing()
+            self._healing.open()
+            self._deleting = Deleting(self._folder, self._feedback)
         except BaseException:
             self.close()
             raise
@@ -99,7 +98,7 @@ class EmbeddedStore(EmbeddedReader):
 
     @property
     def restored(self) -> int:
-        """Files of days that were put aside and made again since the start."""
+        """Files that were put aside and made again since the start."""
         return self._healing.restored
 
     def add_feedback(self, items: Sequence[Feedback]) -> None:
@@ -140,6 +139,7 @@ class EmbeddedStore(EmbeddedReader):
     def drop_previews_before(self, us: int) -> int:
         """Forget the previews and texts of sealed days that ended before; rows stay. Returns the bytes freed."""
         with self._folder.mutex:
+            self._folder.manifest.forget_missing_previews(us // DAY_US)
             old = [file for file in self._folder.manifest.contents().of("previews") if (file.day + 1) * DAY_US <= us]
             if not old:
                 return 0

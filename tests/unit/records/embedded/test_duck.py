@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from lockgate.errors import Unavailable
-from lockgate.records.embedded.duck import Duck, DuckLimits
+from lockgate.records.embedded.duck import Duck, DuckLimits, is_unreadable
 from lockgate.records.query.sql import Sql
 
 
@@ -60,3 +60,27 @@ def test_the_engine_is_loaded_by_the_first_query_only():
         "assert 'duckdb' not in sys.modules"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize("data", [b"", b"nothing", bytes(5000), b"PAR1" + b"\xa5" * 500 + b"PAR1"])
+def test_a_file_that_is_none_is_told_apart_from_one_that_is_gone(tmp_path, data):
+    duck = Duck(DuckLimits(), tmp_path / "temp")
+    (tmp_path / "x.parquet").write_bytes(data)
+    with pytest.raises(Exception, match=r".") as caught:
+        duck.rows(Sql("SELECT * FROM read_parquet(?)", (str(tmp_path / "x.parquet"),)))
+    assert is_unreadable(caught.value)
+    with pytest.raises(FileNotFoundError) as caught:
+        duck.rows(Sql("SELECT * FROM read_parquet(?)", (str(tmp_path / "y.parquet"),)))
+    assert not is_unreadable(caught.value)
+    duck.close()
+
+
+def test_a_database_that_gave_up_is_followed_by_another(tmp_path):
+    import duckdb
+
+    duck = Duck(DuckLimits(), tmp_path)
+    with pytest.raises(duckdb.FatalException), duck._cursor(1):
+        raise duckdb.FatalException("it is over")
+    assert duck.rows(Sql("SELECT 1")) == [(1,)]
+    assert not is_unreadable(ValueError())
+    duck.close()

@@ -158,6 +158,11 @@ def test_a_reader_marks_what_it_cannot_read_and_the_writer_looks(folder, day, cl
     with pytest.raises(Unavailable, match="damaged"):
         list(reader.scan(PageQuery(scope=ALL)))
     store = EmbeddedStore(folder, now_us=clock)
+    assert store.restored == 1
+    assert not store.heal()
+    damage_header(day)
+    with pytest.raises(Unavailable, match="damaged"):
+        reader.page(PageQuery(scope=ALL))
     assert store.heal()
     assert not store.heal()
     assert len(reader.page(PageQuery(scope=ALL)).entries) == 50
@@ -169,8 +174,11 @@ def test_a_mark_beside_a_whole_file_goes(folder, day, clock):
     day.with_suffix(".suspect").touch()
     (day.parent / "nonsense.suspect").touch()
     store = EmbeddedStore(folder, now_us=clock)
+    assert list(day.parent.glob("*.suspect")) == []
+    day.with_suffix(".suspect").touch()
     assert not store.heal()
     assert list(day.parent.glob("*.suspect")) == []
+    assert store.restored == 0
     store.close()
 
 

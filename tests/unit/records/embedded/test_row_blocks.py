@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from lockgate.records.embedded import row_blocks
-from lockgate.records.embedded.row_blocks import BLOCK_ROWS, beside, read, read_row
+from lockgate.records.embedded.row_blocks import BLOCK_ROWS, beside, is_whole, read, read_row, salvaged
 from lockgate.records.store import ALL, PageQuery
 from tests.unit.records.rows import HOUR_US, START, row
 
@@ -58,3 +58,23 @@ def test_without_its_blocks_a_sealed_day_is_read_from_its_columns(store, clock, 
         path.unlink()
     assert [e.row for e in store.page(asked).entries] == rows
     assert "slow" in caplog.text
+
+
+def test_what_can_be_read_of_a_damaged_file_is_yielded_in_its_order(tmp_path):
+    rows, parquet = ROWS[: BLOCK_ROWS * 3], tmp_path / "a.parquet"
+    path = beside(parquet)
+    row_blocks.write(path, (msgspec.json.encode(each).decode() for each in rows))
+    assert list(salvaged(parquet)) == rows
+    assert is_whole(parquet, len(rows))
+    assert not is_whole(parquet, len(rows) + 1)
+    data = path.read_bytes()
+    second = data.index(b"\x28\xb5\x2f\xfd", 10)
+    path.write_bytes(data[: second + 20] + b"\xff" * 20 + data[second + 40 : -30])
+    assert list(salvaged(parquet)) == rows[:BLOCK_ROWS] + rows[BLOCK_ROWS * 2 :]
+    assert not is_whole(parquet, len(rows))
+    for broken in (b"", data[:100], bytes(len(data)), data[:-40] + b"\xa5" * 40):
+        path.write_bytes(broken)
+        assert not is_whole(parquet, len(rows))
+        assert len(list(salvaged(parquet))) in (0, len(rows))
+    path.unlink()
+    assert list(salvaged(parquet)) == []
