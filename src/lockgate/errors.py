@@ -4,6 +4,7 @@
     ├── InvalidRequest      400  the client's input is wrong; ``path`` says where
     │   ├── Unsupported     400  right in itself, but the target cannot express it
     │   ├── BadFilter       400  a filter of records is wrong; ``start`` and ``end`` say which token
+    │   ├── InvalidDocument 400  something in a document of the declarative state; ``faults`` has each with its line
     │   └── InvalidConfig   400  the config that routes the request is wrong; ``faults`` has each path
     ├── Unauthenticated     401  no gateway key, or none that we know
     ├── Forbidden           403
@@ -88,6 +89,20 @@ class Fault(NamedTuple):
         return f"path: {self.path}, message: {self.what}"
 
 
+class PlacedFault(NamedTuple):
+    """One thing that is wrong in a text."""
+
+    path: str
+    """Such as ``keys[0].scopes``; empty for the whole."""
+    what: str
+    line: int | None = None
+    """From 1; None where there is no text."""
+
+    def __str__(self) -> str:
+        where = f"line {self.line}: " if self.line is not None else ""
+        return f"{where}{self.path}: {self.what}" if self.path else f"{where}{self.what}"
+
+
 class InvalidConfig(InvalidRequest):
     """The config that routes the request is wrong. The answer lists each fault with its path."""
 
@@ -98,6 +113,17 @@ class InvalidConfig(InvalidRequest):
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         where = f"{first.path}: " if first.path else ""
         super().__init__(f"Invalid config passed: {where}{first.what}{more}", path=first.path or None)
+        self.faults = tuple(faults)
+
+
+class InvalidDocument(InvalidRequest):
+    """Something in a document of the declarative state is wrong. All faults are listed, each with its place."""
+
+    code = "invalid_document"
+
+    def __init__(self, faults: Sequence[PlacedFault]) -> None:
+        several = f"{len(faults)} faults, and nothing is changed:\n" if len(faults) > 1 else ""
+        super().__init__(several + "\n".join(map(str, faults)), path=faults[0].path or None)
         self.faults = tuple(faults)
 
 

@@ -12,6 +12,7 @@ from lockgate.errors import (
     Forbidden,
     GatewayError,
     InvalidConfig,
+    InvalidDocument,
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
@@ -57,6 +58,6 @@ def write_error(error: GatewayError, request_id: str) -> bytes:
         "data": {"message": message, "errorCode": code},
         "request_id": request_id,
     }
-    if isinstance(error, InvalidConfig):
+    if isinstance(error, InvalidConfig | InvalidDocument):
         body["errors"] = [str(fault) for fault in error.faults]
     return _encode(body)

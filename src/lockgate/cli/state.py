@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +15,8 @@ from lockgate.cli.options import ConfigOption, JsonOption, give_up
 _FORMATS = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".toml": "toml"}
 _SIGNS = {"create": "+", "update": "~", "delete": "-"}
 _MOST_SHOWN = 70
+_AT_LINE = re.compile(r"^line (\d+): ", re.MULTILINE)
+"""How the API says where in the text a fault is."""
 
 
 def export(
@@ -55,11 +58,17 @@ def apply(
     force: Annotated[bool, typer.Option("--force", help="With --prune: also what others name.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Make a document so: all of it, or nothing. A second time changes nothing."""
+    """Make a document so: all of it, or nothing. A second time changes nothing.
+
+    Everything that is wrong with it is told at once, with file and line, before anything is changed.
+    """
     text, format = _read(file)
     body = {"text": text, "format": format, "prune": prune, "force_delete": force}
     with desk(config) as at, _working("Trying" if dry_run else "Applying"):
-        found = at.do("POST", f"/admin/state/{'plan' if dry_run else 'apply'}", body)
+        reply = at.ask("POST", f"/admin/state/{'plan' if dry_run else 'apply'}", body)
+    if not reply.is_done:
+        give_up(_AT_LINE.sub(lambda found: f"{_name_of(file)}:{found[1]}: ", reply.body["message"]))
+    found = reply.body
     if json:
         show_json(found)
         return
@@ -98,6 +107,10 @@ def _read(file: Path) -> tuple[str, str]:
         give_up(f"cannot read {file}: {error.strerror}")
     except UnicodeDecodeError:
         give_up(f"{file} is not UTF-8 text")
+
+
+def _name_of(file: Path) -> str:
+    return "the input" if str(file) == "-" else str(file)
 
 
 def _short(value: object) -> str:

@@ -6,12 +6,11 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from copy import deepcopy
-from difflib import get_close_matches
-from typing import TypeVar, get_args
+from typing import TypeVar
 
 import msgspec
 
+from lockgate.config.converting import convert_all
 from lockgate.config.document import (
     ConfigSettings,
     Document,
@@ -21,7 +20,6 @@ from lockgate.config.document import (
     ProviderSettings,
 )
 from lockgate.config.lines import find_line
-from lockgate.core.plain_words import complaint_of
 from lockgate.errors import ConfigError, ConfigFaults, raise_all
 
 _T = TypeVar("_T")
@@ -38,8 +36,6 @@ _TABLES: Mapping[str, tuple[type, tuple[re.Pattern[str], str]]] = {
     "prices": (PriceSettings, _PRICED),
 }
 _CONFIGS = "configs"
-_UNKNOWN = re.compile(r"^object contains unknown field `(?P<name>[^`]*)`$")
-_ONE_OF = "must be one of "
 _AT_LINE = re.compile(r" \(at line (?P<line>\d+), column \d+\)$")
 
 
@@ -116,84 +112,12 @@ class _Reader:
         return {entry: value for entry, value in table.items() if entry not in wrong}
 
     def read(self, value: object, kind: type[_T], at: tuple[str, ...]) -> _T:
-        """Convert one value. Raises ConfigError with the line of the key at fault, of all of them when there are more.
-
-        What is at fault is left out to find what else is; what is missing only for that reason is not told.
-        """
-        value, faults, gone = deepcopy(value), [], set[tuple[str, ...]]()
-        while True:
-            try:
-                converted = msgspec.convert(value, kind, strict=True)
-            except msgspec.ValidationError as error:
-                keys, what, is_missing = self._complaint(error, kind, value)
-                if not (is_missing and keys in gone):
-                    faults.append(self._fault((*at, *keys), what))
-                # of what lacks something nothing more can be said
-                left = _without(value, keys[:-1] if is_missing else keys)
-                if left is None:
-                    raise_all(faults)
-                else:
-                    gone.add(left)
-            else:
-                raise_all(faults)
-                return converted
-
-    def _complaint(
-        self, error: msgspec.ValidationError, kind: object, value: object
-    ) -> tuple[tuple[str, ...], str, bool]:
-        """Return the keys that lead to a fault, what is wrong there, and whether something is missing."""
-        complaint = complaint_of(error, kind if isinstance(kind, type) else object)
-        keys = tuple(re.findall(r"[A-Za-z0-9_-]+", complaint.path))
-        unknown = _UNKNOWN.match(complaint.what)
-        if unknown:
-            return (*keys, unknown["name"]), self._unknown_key(kind, keys, unknown["name"]), False
-        what, found = complaint.what, _at(value, keys)
-        if what.startswith(_ONE_OF) and isinstance(found, str):
-            near = get_close_matches(found, what.removeprefix(_ONE_OF).split(", "), n=1)
-            what += f"; did you mean {near[0]}?" if near else ""
-        return keys, what, complaint.is_missing
-
-    def _unknown_key(self, kind: object, path: tuple[str, ...], name: str) -> str:
-        for step in path:
-            kind = next((t for t in _alternatives(_fields(kind).get(step)) if _fields(t)), kind)
-        known = sorted(_fields(kind))
-        near = get_close_matches(name, known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ";"
-        return f"unknown key{hint} known here: {', '.join(known)}"
+        """Convert one value. Raises ConfigError with the line of what is at fault, of all there is."""
+        converted = convert_all(value, kind)
+        raise_all([self._fault((*at, *flaw.keys), flaw.what) for flaw in converted.flaws])
+        assert converted.value is not None
+        return converted.value
 
     def _fault(self, keys: tuple[str, ...], what: str) -> ConfigError:
         line = find_line(self._text, keys)
         return ConfigError(f"{'.'.join(keys) or 'the file'}: {what}", path=f"{self._source}:{line}")
-
-
-def _at(value: object, keys: tuple[str, ...]) -> object:
-    """Return what stands under keys and numbers of items; None where nothing does."""
-    for key in keys:
-        if isinstance(value, dict):
-            value = value.get(key)
-        elif isinstance(value, list) and key.isdigit() and int(key) < len(value):
-            value = value[int(key)]
-        else:
-            return None
-    return value
-
-
-def _without(value: object, keys: tuple[str, ...]) -> tuple[str, ...] | None:
-    """Take out the last of the keys that is one of a table, and return the keys to it; None when there is none."""
-    for end in range(len(keys), 0, -1):
-        table = _at(value, keys[: end - 1])
-        if isinstance(table, dict) and keys[end - 1] in table:
-            del table[keys[end - 1]]
-            return keys[:end]
-    return None
-
-
-def _fields(kind: object) -> dict[str, object]:
-    """The fields of a Struct by name; nothing for other types."""
-    if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
-        return {}
-    return {field.name: field.type for field in msgspec.structs.fields(kind)}
-
-
-def _alternatives(kind: object) -> tuple[object, ...]:
-    return get_args(kind) or (kind,)

@@ -3,7 +3,8 @@ the change feed, all in one transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -41,6 +42,12 @@ class Transaction(Reading):
         self.now = now
         """The time of everything in this transaction."""
         self._ids = 0
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Undo what is done inside when it raises; what was done before stays, and the transaction goes on."""
+        with self.connection.begin_nested():
+            yield
 
     def insert(self, entity: E, *, secrets: Secrets | None = None, action: AuditAction = "create") -> E:
         """Store a new entity and return it with id, version and times.

@@ -107,3 +107,17 @@ def test_old_lines_of_the_feed_are_dropped_and_it_goes_on(directory, world, monk
 
         assert tx.connection.execute(select(func.count()).select_from(changes)).scalar() == 3
     assert directory.revision() == start + 5
+
+
+def test_what_an_attempt_did_is_undone_alone(directory, world):
+    with directory.change(world.admin) as tx:
+        tx.insert(provider(world.a, world.main, "before"))
+        with pytest.raises(Conflict), tx.attempt():
+            tx.insert(provider(world.a, world.main, "undone"))
+            tx.insert(provider(world.a, world.main, "before"))
+        with tx.attempt():
+            tx.insert(provider(world.a, world.main, "after"))
+    with directory.read() as view:
+        assert view.find(ProviderRecord, "undone") is None
+        assert {"before", "after"} <= {one.slug for one in view.all(ProviderRecord)}
+    assert directory.verify_audit().is_whole

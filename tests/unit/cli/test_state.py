@@ -122,11 +122,63 @@ def test_the_last_key_that_manages_is_not_pruned(run, ask):
         ("x.txt", "", "must end in"),
         ("x.yaml", None, "cannot read"),
         ("x.yaml", "keys: [", "not valid YAML"),
-        ("x.toml", "[[keys]]\nname = 'k'", "keys[0].scopes: is missing"),
-        ("x.json", '{"keys": [{"name": "k", "scopes": [], "budget": 4}]}', "unknown field `budget`"),
+        ("x.toml", "[[keys]]\nname = 'k'", "x.toml:1: keys[0].scopes: is missing"),
+        ("x.json", '{"keys": [{"name": "k", "scopes": [], "budget": 4}]}', "x.json:1: keys[0].budget: unknown key"),
     ],
 )
 def test_refusals_are_one_sentence(run, tmp_path, name, content, words):
     if content is not None:
         (tmp_path / name).write_text(content)
     assert words in run("apply", tmp_path / name, status=1)
+
+
+FAULTY = """\
+workspaces:
+  - {slug: ws-billing, name: Billing, usage_limits: [{credit_limit: 5}]}
+integrations:
+  - {slug: main, name: Main, ai_provider_id: antropic, key: "env:UP_KEY"}
+providers:
+  - {workspace: ws-biling, slug: claude, integration: mian, name: Claude}
+  - {workspace: ws-billing, slug: claude, integration: main, name: Claude}
+keys:
+  - {name: invoices, workspace: ws-billing, scopes: [completions.wrte]}
+  - name: second
+    workspace: ws-billing
+    scopes: [completions.write]
+    usage_limits: [{credit_limit: 0.001}]
+  - {name: third, workspace: ws-billing, scopes: [completions.write]}
+  - {name: third, workspace: ws-billing, scopes: [completions.write]}
+"""
+
+
+def test_all_faults_are_told_with_file_and_line_and_nothing_is_changed(run, ask, tmp_path):
+    file = tmp_path / "state.yaml"
+    file.write_text(FAULTY)
+    for more in ((), ("--dry-run",)):
+        said = run("apply", file, *more, status=1)
+        lines = [line.removeprefix(str(tmp_path)) for line in said.splitlines() if "state.yaml" in line]
+        assert "6 faults, and nothing is changed" in said
+        assert [line.split(" ")[0] for line in lines] == [
+            "/state.yaml:4:",
+            "/state.yaml:6:",
+            "/state.yaml:6:",
+            "/state.yaml:9:",
+            "/state.yaml:13:",
+            "/state.yaml:15:",
+        ]
+        assert "workspace: there is no workspace 'ws-biling'; did you mean ws-billing?" in said
+        assert "integration: there is no integration 'mian'; did you mean main?" in said
+        assert "did you mean completions.write?" in said
+        assert "must be at least" in said
+        assert "ws-billing/third stands there twice" in said
+    assert [one["slug"] for one in ask("workspaces", "list")] == ["ws-shared"]
+
+
+def test_all_faults_of_its_form_are_told(run, tmp_path):
+    file = tmp_path / "state.toml"
+    file.write_text('[[keys]]\nname = "a"\nscops = []\n\n[[keys]]\nname = 5\nscopes = []\nstatus = "activ"\n')
+    said = run("apply", file, status=1)
+    assert "state.toml:3: keys[0].scops: unknown key; did you mean scopes?" in said
+    assert "state.toml:1: keys[0].scopes: is missing" in said
+    assert "state.toml:6: keys[1].name: expected text" in said
+    assert "state.toml:8: keys[1].status: must be one of active, disabled; did you mean active?" in said

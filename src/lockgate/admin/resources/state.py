@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from lockgate.admin.access import needs
 from lockgate.admin.call import Call
@@ -16,7 +16,7 @@ from lockgate.admin.state.apply import KeyOfState, Outcome, Wish, apply, plan
 from lockgate.admin.state.document import StateDocument
 from lockgate.admin.state.export import export_state
 from lockgate.admin.state.steps import Change
-from lockgate.admin.state.text import Format, plain_part, read_state, state_of, write_state
+from lockgate.admin.state.text import Format, line_finder, plain_part, read_state, state_of, write_state
 
 _PARTS = tuple(name for name in StateDocument.__struct_fields__ if name != "version")
 
@@ -105,12 +105,13 @@ def do_apply(call: Call[StateBody, Nothing]) -> OutcomeView:
 
 
 def _wish(body: StateBody) -> Wish:
+    wish = Wish(document=StateDocument(), prune=body.prune, force=body.force_delete)
     if body.text is not None:
-        document = read_state(body.text, body.format)
+        found = line_finder(body.text, body.format)
+        return structs.replace(wish, document=read_state(body.text, body.format), line_of=found)
     else:
         parts = {name: part for name in _PARTS if (part := getattr(body, name)) is not None}
-        document = state_of({"version": body.version, **parts})
-    return Wish(document=document, prune=body.prune, force=body.force_delete)
+        return structs.replace(wish, document=state_of({"version": body.version, **parts}))
 
 
 def _view(outcome: Outcome, *, is_applied: bool) -> OutcomeView:

@@ -113,6 +113,11 @@ def found_by_id(wanted: Mapping[Name, Any], part: Part, ids: Ids) -> dict[Name, 
     return found
 
 
+def part_of(name: str) -> Part:
+    """Return a part by its name."""
+    return next(part for part in PARTS if part.name == name)
+
+
 def name_of(entry: StateKey | StateUsagePolicy | StateRatePolicy) -> Name:
     """Return by what an entry is known that may have its name together with others."""
     name = (entry.workspace or "", entry.name)

@@ -5,20 +5,25 @@ YAML is read without its guesses: a time is a text, as in JSON, and the typed re
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 import yaml
+from msgspec import structs
 
-from lockgate.admin.refusals import refusal_of
 from lockgate.admin.state.document import StateDocument, plain
 from lockgate.admin.times import write_time
-from lockgate.errors import InvalidRequest
+from lockgate.config.converting import Flaw, convert_all, structs_in
+from lockgate.config.lines import find_json_line, find_line
+from lockgate.errors import InvalidDocument, InvalidRequest, PlacedFault
 
 Format: TypeAlias = Literal["yaml", "json", "toml"]
+Keys: TypeAlias = tuple[str, ...]
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -48,7 +53,7 @@ _Dumper.add_representer(
 
 
 def read_state(text: str, format: Format) -> StateDocument:
-    """Read a document. Raises InvalidRequest that says where the fault is."""
+    """Read a document. Raises InvalidRequest for what is no text of the format, InvalidDocument for other faults."""
     try:
         value = _parse(text, format)
     except yaml.YAMLError as error:
@@ -59,7 +64,38 @@ def read_state(text: str, format: Format) -> StateDocument:
         raise InvalidRequest(f"not valid JSON: {error}") from None
     except tomllib.TOMLDecodeError as error:
         raise InvalidRequest(f"not valid TOML: {error}") from None
-    return state_of(value)
+    return state_of(value, line_finder(text, format))
+
+
+def line_finder(text: str, format: Format) -> Callable[[Keys], int]:
+    """Return what says in which line of a text something stands."""
+    return lambda keys: _LINES[format](text, keys)
+
+
+def find_yaml_line(text: str, keys: tuple[str, ...]) -> int:
+    """Return the 1-based line of the longest part of ``keys`` that a YAML text holds; items of lists have numbers."""
+    try:
+        node = yaml.compose(text, yaml.SafeLoader)
+    except yaml.YAMLError:
+        return 1
+    line = 1
+    for key in keys:
+        found = None
+        if isinstance(node, yaml.MappingNode):
+            found = next((pair for pair in node.value if str(pair[0].value) == key), None)
+        elif isinstance(node, yaml.SequenceNode) and key.isdigit() and int(key) < len(node.value):
+            found = (node.value[int(key)],) * 2
+        if found is None:
+            break
+        line, node = found[0].start_mark.line + 1, found[1]
+    return line
+
+
+_LINES: Mapping[Format, Callable[[str, Keys], int]] = {
+    "yaml": find_yaml_line,
+    "json": find_json_line,
+    "toml": find_line,
+}
 
 
 def _parse(text: str, format: Format) -> object:
@@ -68,12 +104,37 @@ def _parse(text: str, format: Format) -> object:
     return _decode(text) if format == "json" else tomllib.loads(text, parse_float=Decimal)
 
 
-def state_of(value: object) -> StateDocument:
-    """Return the document that plain values make up. Raises InvalidRequest."""
-    try:
-        return msgspec.convert(_exact(value if value is not None else {}), StateDocument, strict=False)
-    except msgspec.ValidationError as error:
-        raise refusal_of(error, StateDocument) from None
+def state_of(value: object, line_of: Callable[[Keys], int | None] = lambda keys: None) -> StateDocument:
+    """Return the document that plain values make up. Raises InvalidDocument with all that is wrong.
+
+    ``line_of`` says in which line of the text something stands.
+    """
+    exact = _exact(value if value is not None else {})
+    flaws: list[Flaw] = []
+    if isinstance(exact, dict):
+        # part for part and entry for entry, so that one fault hides no other
+        for name, kind in _ENTRIES.items():
+            for i, entry in enumerate(exact[name] if isinstance(exact.get(name), list) else ()):
+                at = (name, str(i))
+                flaws += [Flaw((*at, *flaw.keys), flaw.what) for flaw in convert_all(entry, kind, strict=False).flaws]
+        rest = {name: part for name, part in exact.items() if name not in _ENTRIES or not isinstance(part, list)}
+        flaws += convert_all(rest, StateDocument, strict=False).flaws
+    else:
+        flaws += convert_all(exact, StateDocument, strict=False).flaws
+    if flaws:
+        raise InvalidDocument([PlacedFault(path_of(flaw.keys), flaw.what, line_of(flaw.keys)) for flaw in flaws])
+    return msgspec.convert(exact, StateDocument, strict=False)
+
+
+def keys_of(path: str) -> Keys:
+    """Return the keys and numbers of a path."""
+    return tuple(_KEY.findall(path))
+
+
+def path_of(keys: Keys) -> str:
+    """Return keys and numbers of items as a path."""
+    steps = "".join(f"[{key}]" if key.isdigit() else f".{key}" for key in keys)
+    return steps.removeprefix(".") or "the body"
 
 
 def write_state(document: StateDocument, format: Format) -> str:
@@ -89,6 +150,8 @@ def write_state(document: StateDocument, format: Format) -> str:
 
 
 _PARTS = tuple(name for name in StateDocument.__struct_fields__ if name != "version")
+_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_ENTRIES = {field.name: next(structs_in(field.type)) for field in structs.fields(StateDocument) if field.name in _PARTS}
 
 
 def plain_part(document: StateDocument, name: str) -> Any:

@@ -244,8 +244,8 @@ def test_removed_and_restored(ready):
     "document, message",
     [
         ({"providers": [{"slug": "p"}]}, "providers[0].workspace: is missing"),
-        ({"provider": []}, "unknown field `provider`"),
-        ({"workspaces": [{"slug": "s", "name": "n", "limits": []}]}, "workspaces[0]: object contains unknown field `limits`"),
+        ({"provider": []}, "line 1: provider: unknown key; did you mean providers?"),
+        ({"workspaces": [{"slug": "s", "name": "n", "limits": []}]}, "workspaces[0].limits: unknown key"),
         ({"version": 2}, "version: "),
         ({"workspaces": [{"slug": "s", "name": "n"}, {"slug": "s", "name": "m"}]}, "workspaces[1]: s stands there twice"),
         (

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockgate.admin.state.document import StateDocument, StateProvider, StateUsageLimit, StateWorkspace
-from lockgate.admin.state.text import read_state, state_of, write_state
-from lockgate.errors import InvalidRequest
+from lockgate.admin.state.text import find_yaml_line, keys_of, path_of, read_state, state_of, write_state
+from lockgate.errors import InvalidDocument, InvalidRequest
 
 MONEY = st.decimals(min_value=Decimal("0.01"), max_value=10**6, places=9)
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=40)
@@ -62,3 +62,27 @@ def test_floats_of_json_are_taken_as_they_are_written():
 def test_toml_is_read_only():
     with pytest.raises(InvalidRequest):
         write_state(StateDocument(), "toml")
+
+
+TEXTS = {
+    "yaml": "workspaces:\n- slug: s\n  name: 5\n- name: n\nkeys:\n  - {name: k,\n     scopes: 7}\n",
+    "json": '{"workspaces": [\n{"slug": "s",\n"name": []},\n{"name": "n"}],\n"keys": [{"name": "k",\n"scopes": 7}]}',
+    "toml": '[[workspaces]]\nslug = "s"\nname = []\n[[workspaces]]\nname = "n"\n[[keys]]\nname = "k"\nscopes = 7\n',
+}
+
+
+@pytest.mark.parametrize("format, lines", [("yaml", [3, 4, 7]), ("json", [3, 4, 6]), ("toml", [3, 4, 8])])
+def test_all_faults_of_the_form_are_found_with_their_lines(format, lines):
+    with pytest.raises(InvalidDocument) as caught:
+        read_state(TEXTS[format], format)
+    assert [fault.line for fault in caught.value.faults] == lines
+    assert [fault.path for fault in caught.value.faults][-2:] == ["workspaces[1].slug", "keys[0].scopes"]
+    assert caught.value.message.startswith(f"{len(lines)} faults, and nothing is changed:\nline ")
+
+
+def test_paths_and_keys():
+    assert keys_of("keys[0].usage_limits[1].type") == ("keys", "0", "usage_limits", "1", "type")
+    assert path_of(keys_of("keys[0].usage_limits[1].type")) == "keys[0].usage_limits[1].type"
+    assert path_of(()) == "the body"
+    assert find_yaml_line("a: [", ("a",)) == 1
+    assert find_yaml_line("a:\n  b:\n    - c: 1\n    - d: 2\n", ("a", "b", "1", "d", "e")) == 4
