@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ from lockgate.records.embedded.sealed_healing import PREFIX, SealedHealing, told
 from lockgate.records.embedded.sqlite import is_damage, is_marked, is_whole, salvaged, suspects, unlink_database
 from lockgate.records.query.sql import Sql
 from lockgate.records.row import Preview, Row
+from lockgate.records.shipping.segments import BAD
 from lockgate.records.store import Restored
 
 _log = logging.getLogger("lockgate.records")
@@ -120,6 +122,20 @@ class Healing:
         quarantine = self._folder.layout.quarantine
         for path in (*quarantine.glob("*.db*"), *quarantine.glob(f"{PREFIX}*")):
             if int(path.name.removesuffix(_READ).split(".")[0].rpartition("-")[2]) < before_us:
+                path.unlink(missing_ok=True)
+        for path in quarantine.glob(f"*{BAD}"):
+            if path.stat().st_mtime_ns // 1000 < before_us:
+                path.unlink(missing_ok=True)
+
+    def forget_all(self) -> None:
+        """Leave nothing of what was put aside: it may hold what was deleted, and cannot be searched for that.
+
+        Pieces of the journal are emptied and keep their names, by which the shipper knows not to put them aside again.
+        """
+        for path in self._folder.layout.quarantine.iterdir():
+            if path.suffix == BAD:
+                os.truncate(path, 0)
+            else:
                 path.unlink(missing_ok=True)
 
     def _has_content(self, day: int) -> bool:

@@ -154,10 +154,11 @@ class EmbeddedStore(EmbeddedReader):
     def apply_deletions(self, now_us: int) -> Sequence[Receipt]:
         """Rewrite the files that hold deleted rows. Raises Restored as ``restoring`` does."""
         with self._healing.restoring():
+            # what was put aside cannot be rewritten: what can be read of it is kept before it goes
+            self._healing.salvage(self.append, self.append_previews)
             done = self._deleting.apply(now_us)
         if done:
-            # what was put aside cannot be rewritten
-            self._healing.forget(now_us + 1)
+            self._healing.forget_all()
         return done
 
     def when_deleted(self, remove_bodies: OnDeleted) -> None:

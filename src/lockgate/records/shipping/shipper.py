@@ -22,7 +22,7 @@ from lockgate.records.row import Preview, Row
 from lockgate.records.shipping.body_journal import SUFFIX as BODIES
 from lockgate.records.shipping.frames import read_frames
 from lockgate.records.shipping.pressure import Level
-from lockgate.records.shipping.segments import identity, is_closed, read_lines, segments
+from lockgate.records.shipping.segments import BAD, identity, is_closed, read_lines, segments
 from lockgate.records.store import Appended, Restored
 
 ROWS = ".log"
@@ -322,7 +322,11 @@ class Shipper:
 
     def _put_aside(self, path: Path, start: int, raw: bytes, why: str) -> None:
         self.status.damaged += 1
-        target = self._quarantine / f"{path.name}-{start}.bad"
+        target = self._quarantine / f"{path.name}-{start}{BAD}"
+        if target.exists() and not target.stat().st_size:
+            # a deletion has emptied it, for it may hold what was deleted
+            _log.error("%s: bytes from %d on are damaged (%s), and not kept since a deletion", path.name, start, why)
+            return
         _log.error("%s: bytes from %d on are damaged (%s); they are in %s", path.name, start, why, target.name)
         try:
             self._quarantine.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -340,3 +340,20 @@ def test_a_store_that_cannot_be_restored_ends_the_round(stage):
     stage.store.append = append
     assert stage.shipper.run_once() == 0
     assert len(asked) == 3
+
+
+def test_what_a_deletion_has_emptied_is_not_put_aside_again(stage, caplog):
+    stage.write(ONE, line(1) + line(2).replace(b"r2", b"rX") + line(3))
+    stage.write(BODIES, b"garbage" + body(2))
+    stage.shipper.run_once()
+    aside = list((stage.folder / "quarantine").iterdir())
+    for path in aside:
+        path.write_bytes(b"")
+    stage.store.offsets.clear()
+    stage.shipper.run_once()
+    assert [path.stat().st_size for path in aside] == [0, 0]
+    assert stage.shipper.status.damaged == 4
+    assert "not kept since a deletion" in caplog.text
+    stage.write(ONE, line(4).replace(b"r4", b"rY"))
+    stage.shipper.run_once()
+    assert len(list((stage.folder / "quarantine").iterdir())) == 3
