@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,30 +31,40 @@ class Client:
     sdks: tuple[str, ...]
     evidence: Evidence
     home: Path
-    running: subprocess.Popen[str] | None = None
-    """The driver; it is started by the first call and serves all of them, because SDKs are slow to import."""
+    running: dict[Path, subprocess.Popen[str]] = field(default_factory=dict)
+    """Drivers; each is started by the first call and serves all of them, because SDKs are slow to import."""
 
     def drive(self, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Make the calls, one after the other; return their outcomes in order."""
-        process = self.running = self.running or self.start()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        watchdog = threading.Timer(RUN_S, process.kill)
-        watchdog.start()
-        process.stdin.write(json.dumps(calls) + "\n")
-        process.stdin.flush()
-        answer = process.stdout.readline()
-        watchdog.cancel()
-        assert answer, f"the driver ended: {(self.home / 'stderr').read_text()}"
+        answer = self.tell(self.driver, calls)
         self.evidence.add(f"what {self.name} says of {calls[0]['id']} and others", answer)
         outcomes: list[dict[str, Any]] = json.loads(answer)
         assert [outcome["id"] for outcome in outcomes] == [call["id"] for call in calls]
         return outcomes
 
-    def start(self) -> subprocess.Popen[str]:
-        with (self.home / "stderr").open("w") as stderr:
+    def tell(self, driver: Path, order: Any) -> str:
+        """Give one line to a driver; return the line that it answers."""
+        if driver not in self.running:
+            self.running[driver] = self.start(driver)
+        process = self.running[driver]
+        assert process.stdin is not None
+        assert process.stdout is not None
+        watchdog = threading.Timer(RUN_S, process.kill)
+        watchdog.start()
+        process.stdin.write(json.dumps(order) + "\n")
+        process.stdin.flush()
+        answer = process.stdout.readline()
+        watchdog.cancel()
+        assert answer, f"the driver ended: {self.stderr_of(driver).read_text()}"
+        return answer
+
+    def stderr_of(self, driver: Path) -> Path:
+        return self.home / f"{driver.name}.stderr"
+
+    def start(self, driver: Path) -> subprocess.Popen[str]:
+        with self.stderr_of(driver).open("w") as stderr:
             return subprocess.Popen(
-                [*self.command, str(self.driver)],
+                [*self.command, str(driver)],
                 env=clean_environment(HOME=str(self.home)),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -63,14 +73,23 @@ class Client:
             )
 
     def close(self) -> None:
-        """End the driver, and keep what it complained about for the leak check."""
-        if self.running:
-            self.running.communicate(timeout=30)
-            self.evidence.add(f"the standard error of {self.name}", (self.home / "stderr").read_text())
+        """End the drivers, and keep what they complained about for the leak check."""
+        for driver, process in self.running.items():
+            process.communicate(timeout=60)
+            self.evidence.add(f"the standard error of {self.name}", self.stderr_of(driver).read_text())
 
     def one(self, **call: Any) -> dict[str, Any]:
         """Make one call; return its outcome."""
         return self.drive([{"id": "one"} | call])[0]
+
+    def run_among_others(self, arguments: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
+        """The same as ``run``; but Python programs have one process, as it takes seconds to import an SDK."""
+        if arguments[0].endswith(".mjs"):
+            return self.run(arguments, **variables)
+        answer = self.tell(DRIVERS / "run_programs.py", {"arguments": arguments, "environment": variables})
+        self.evidence.add(f"the output of {self.name} {arguments[0]}", answer)
+        done = json.loads(answer)
+        return subprocess.CompletedProcess(arguments, done["status"], done["stdout"], done["stderr"])
 
     def run(self, arguments: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a program; what it prints is kept for the leak check."""

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.clients import DRIVERS, EXAMPLES, RUN_S, Client
+from tests.e2e.clients import EXAMPLES, RUN_S, Client
 from tests.e2e.gateway import GATEWAY_KEY, ROOT, Evidence, Server, clean_environment
 
 # The first test to need an SDK may have to install it.
@@ -117,8 +117,14 @@ def test_example_makes_all_its_calls(
     name: str, program: str, more: dict[str, str], client_named: Callable[[str], Client], gateway: Server
 ) -> None:
     client = client_named(name)
-    done = client.run([str(client.examples / program)], **settings(gateway), **more)
+    done = client.run_among_others([str(client.examples / program)], **settings(gateway), **more)
     assert_ran(done, PRINTS.get(Path(program).stem, [r"\w[^:]*: \S.*"]))
+
+
+@pytest.mark.parametrize("program", ["anthropic_messages.py", "portkey_chat.py"])
+def test_a_python_example_runs_alone(program: str, client_named: Callable[[str], Client], gateway: Server) -> None:
+    client = client_named("python-newest")
+    assert_ran(client.run([str(client.examples / program)], **settings(gateway)))
 
 
 def run_shell(program: str, evidence: Evidence, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -142,22 +148,15 @@ def test_curl_example_makes_all_its_calls(program: str, gateway: Server, evidenc
     assert_ran(done, PRINTS_CURL.get(stem) or PRINTS.get(stem, [r"\w[^:]*: \S.*"]))
 
 
-@pytest.fixture(scope="module")
-def refused(client_named: Callable[[str], Client], gateway: Server) -> dict[str, Any]:
-    """What each Python example says to a key that is none: all run in one process, as only that is slow."""
-    client = client_named("python-newest")
-    programs = [str(client.examples / program) for program in PYTHON]
-    done = client.run([str(DRIVERS / "run_programs.py"), *programs], **settings(gateway, key="not-a-key-of-ours"))
-    assert done.returncode == 0, done.stderr
-    return dict(zip(PYTHON, json.loads(done.stdout), strict=True))
-
-
 @pytest.mark.parametrize("program", PYTHON)
-def test_python_example_says_what_went_wrong(program: str, refused: dict[str, Any]) -> None:
-    done = refused[program]
-    assert done["status"] == 1
-    assert "Invalid API Key" in done["stderr"]
-    assert "Traceback" not in done["stderr"]
+def test_python_example_says_what_went_wrong(
+    program: str, client_named: Callable[[str], Client], gateway: Server
+) -> None:
+    client = client_named("python-newest")
+    done = client.run_among_others([str(client.examples / program)], **settings(gateway, key="not-a-key-of-ours"))
+    assert done.returncode == 1
+    assert "Invalid API Key" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("program", JAVASCRIPT)
@@ -198,7 +197,7 @@ def test_beta_flags_of_an_example_reach_the_provider(
     else:
         client = client_named(f"{language}-newest")
         program = "portkey_beta_header." + {"python": "py", "javascript": "mjs"}[language]
-        done = client.run([str(client.examples / program)], **variables)
+        done = client.run_among_others([str(client.examples / program)], **variables)
     flags = [headers["anthropic-beta"] for headers, _ in sent_by(simulator, done)]
     assert flags == [
         "token-efficient-tools-2025-02-19",

@@ -24,7 +24,7 @@ import pytest
 from lockgate.simulator.app import Simulator, SimulatorSettings
 from lockgate.simulator.serve import serving_in_thread
 from tests.e2e import seed_page
-from tests.e2e.clients import DRIVERS, RUN_S, Client
+from tests.e2e.clients import RUN_S, Client
 from tests.e2e.gateway import GATEWAY_KEY, UPSTREAM_KEY, Evidence, Server, clean_environment, running
 from tests.e2e.installs import announcer, npm_or_skip
 from tests.e2e.seed_page import ANY_FENCE, DEFECTS, MEDIA_BODIES, PAGE, Block
@@ -152,10 +152,9 @@ def python_outcomes(
     paths = [folder / f"block_{block.line}.py" for block in blocks]
     for block, path in zip(blocks, paths, strict=True):
         path.write_text(stage.program(block))
-    runner = str(DRIVERS / "run_programs.py")
-    done = client_named("python-newest").run([runner, *map(str, paths)], **stage.environment())
-    assert done.returncode == 0, done.stderr
-    return dict(zip([block.id for block in blocks], json.loads(done.stdout), strict=True))
+    client = client_named("python-newest")
+    outcomes = [outcome_of(client.run_among_others([str(path)], **stage.environment())) for path in paths]
+    return dict(zip([block.id for block in blocks], outcomes, strict=True))
 
 
 @pytest.fixture(scope="module")

@@ -245,7 +245,7 @@ def run_behind(client: Client, gateway: Server, config: str, fault: str, *, is_s
         "stream": is_stream,
         "headers": {"x-portkey-config": json.dumps(CONFIGS[config])},
     }
-    done = client.run(
+    done = client.run_among_others(
         [str(client.driver.with_name(client.driver.name.replace("drive.", "tool_runner."))), json.dumps(call)]
     )
     assert done.returncode == 0, done.stderr

@@ -10,6 +10,8 @@ import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
+from schemathesis.generation.feedback import FeedbackSources
+from schemathesis.pytest._test_builder import build_operation_test
 
 from lockgate.entities import RatePolicy, SecretReference, UsagePolicy
 from tests.e2e.admin.routes import DOCUMENT
@@ -17,16 +19,23 @@ from tests.unit.admin.plane import make_plane, make_plane_at
 
 EXAMPLES = 7
 schema = schemathesis.openapi.from_dict(DOCUMENT)
+OPERATIONS = {operation.label: operation for operation in (found.ok() for found in schema.get_all_operations())}
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def fuzzed(request, tmp_path_factory):
+@pytest.fixture(scope="module")
+def planes(request, tmp_path_factory):
+    """One over each kind of database. Each request goes to both: to make one takes longer than to answer it twice."""
     folder = tmp_path_factory.mktemp("fuzz")
-    plane = make_plane(folder / "home") if request.param == "sqlite" else make_plane_at(postgresql(request), folder)
-    plane.callers = itertools.cycle(["admin", "admin", "service", "user"])
-    plane.turns = itertools.cycle([True, False])
-    yield plane
-    plane.close()
+    made = [make_plane(folder / "home"), make_plane_at(postgresql(request), folder)]
+    yield made
+    for plane in made:
+        plane.close()
+
+
+@pytest.fixture(scope="module")
+def turns():
+    """Who asks, and whether for something that is there."""
+    return itertools.cycle(itertools.product([True, False], ["admin", "admin", "service", "user"]))
 
 
 def postgresql(request):
@@ -42,12 +51,29 @@ def postgresql(request):
     return server.get_uri()
 
 
-@schema.parametrize()
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-def test_nothing_makes_a_server_error(case, fuzzed):
-    if next(fuzzed.turns):
-        name_something_real(case, fuzzed)
-    answer = fuzzed.send(request_of(case, fuzzed.texts[next(fuzzed.callers)]))
+@pytest.mark.parametrize("label", OPERATIONS)
+def test_nothing_makes_a_server_error(label, planes, turns):
+    """What ``schema.parametrize()`` does too, but for every operation while tests are collected, by each worker."""
+
+    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+    def each(case):
+        is_real, caller = next(turns)
+        for plane in planes:
+            if is_real:
+                name_something_real(case, plane)
+            check(plane.send(request_of(case, plane.texts[caller])))
+
+    build_operation_test(
+        config=schema.config,
+        operation=OPERATIONS[label],
+        test_func=each,
+        given_kwargs={},
+        feedback=FeedbackSources(constants_value_source=None),
+    )()
+
+
+def check(answer):
+    """Assert that it is a proper answer, good or bad."""
     assert answer.status_code < 500, answer.text
     body = answer.json()
     assert isinstance(body, dict)
