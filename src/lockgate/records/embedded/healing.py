@@ -20,13 +20,12 @@ from lockgate.records.embedded.day import NAMES, PREVIEW_NAMES, DayWriter, colum
 from lockgate.records.embedded.duck import is_unreadable
 from lockgate.records.embedded.feedback import FeedbackFile
 from lockgate.records.embedded.folder import Folder
-from lockgate.records.embedded.layout import day_of_name, name_of
+from lockgate.records.embedded.layout import BAD, day_of_name, name_of
 from lockgate.records.embedded.manifest import Missing, Sealed
 from lockgate.records.embedded.sealed_healing import PREFIX, SealedHealing, told
 from lockgate.records.embedded.sqlite import is_damage, is_marked, is_whole, salvaged, suspects, unlink_database
 from lockgate.records.query.sql import Sql
 from lockgate.records.row import Preview, Row
-from lockgate.records.shipping.segments import BAD
 from lockgate.records.store import Restored
 
 _log = logging.getLogger("lockgate.records")

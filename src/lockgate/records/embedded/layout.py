@@ -7,6 +7,9 @@ from pathlib import Path
 
 from lockgate.records.embedded.manifest import DAY_US
 
+BAD = ".bad"
+"""Ends the names of damaged pieces of the journal that were put aside."""
+
 
 class Layout:
     """Paths below one folder.

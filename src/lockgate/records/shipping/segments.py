@@ -20,8 +20,6 @@ from lockgate.records.shipping.frames import HEAD_BYTES, MARK
 _CHUNK = 1 << 20
 MAX_LINE = 16 << 20
 """What is longer without an end is no line but damage."""
-BAD = ".bad"
-"""Ends the names of damaged pieces that were put aside."""
 _IDENTITY_BYTES = 4096
 
 

@@ -17,12 +17,13 @@ from typing import Protocol
 from msgspec import Struct
 
 from lockgate.records.bodies.kept import Kept, read_kept
+from lockgate.records.embedded.layout import BAD
 from lockgate.records.from_record import read_row
 from lockgate.records.row import Preview, Row
 from lockgate.records.shipping.body_journal import SUFFIX as BODIES
 from lockgate.records.shipping.frames import read_frames
 from lockgate.records.shipping.pressure import Level
-from lockgate.records.shipping.segments import BAD, identity, is_closed, read_lines, segments
+from lockgate.records.shipping.segments import identity, is_closed, read_lines, segments
 from lockgate.records.store import Appended, Restored
 
 ROWS = ".log"
