@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import Struct
 
+from lockgate.admin.call import Call
 from lockgate.records.query.language import parse
 from lockgate.records.query.portkey import Selection, read_parameters
 from lockgate.records.query.tree import all_of
+from lockgate.records.query.workspaces import with_workspace_ids
 
 MICRO = 1_000_000
 _BY_SCOPE = frozenset({"workspace_slug"})
@@ -50,11 +54,16 @@ class FilterQuery(Struct, frozen=True, kw_only=True):
     response_time_max: str | None = None
 
 
-def selection_of(query: FilterQuery, now_us: int) -> Selection:
+def workspace_ids(call: Call[Any, Any]) -> dict[str, str]:
+    """Return the ids of workspaces by their slugs, by which filters name them too."""
+    return {one.slug: one.id for one in call.services.snapshot().workspaces.values()}
+
+
+def selection_of(call: Call[Any, Any], query: FilterQuery) -> Selection:
     """Return what a query selects, and in which range of time. Raises InvalidRequest that names the parameter."""
+    now_us = int(call.now.timestamp() * MICRO)
     names = FilterQuery.__struct_fields__
     given = {name: value for name in names if (value := getattr(query, name)) is not None}
     selection = read_parameters(given, now_us=now_us, skip=_BY_SCOPE)
-    return Selection(
-        all_of(selection.filter, parse(query.query or "", now_us=now_us)), selection.from_us, selection.to_us
-    )
+    line = with_workspace_ids(parse(query.query or "", now_us=now_us), workspace_ids(call))
+    return Selection(all_of(selection.filter, line), selection.from_us, selection.to_us)

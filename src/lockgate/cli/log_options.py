@@ -20,6 +20,7 @@ from lockgate.errors import BadFilter, GatewayError
 if TYPE_CHECKING:
     from lockgate.app.archive import Archive
     from lockgate.entities import AuditAction
+    from lockgate.records.query.tree import Node
     from lockgate.records.store import PageQuery, Scope
 
 QueryArgument = Annotated[
@@ -33,6 +34,7 @@ WhoseOption = Annotated[
     str | None, typer.Option("--workspace", "-w", help="Slug or id of a workspace; all of them when left out.")
 ]
 _AGO = re.compile(r"^\d+(?:\.\d+)?(?:s|m|h|d)$")
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$|default$")
 _WINDOW = 70
 
 
@@ -70,7 +72,25 @@ def selection(
     to_us = moment_of(until, "--until", now_us) if until else FAR_FUTURE_US
     if from_us >= to_us:
         give_up("--since is not before --until")
+    where = _with_workspace_ids(where, config)
     return PageQuery(scope=scope_of(workspace, config), filter=where, from_us=from_us, to_us=to_us)
+
+
+def _with_workspace_ids(where: Node, config: Path | None) -> Node:
+    """Return a filter that finds workspaces by their slugs too. Gives up when it names one that is not there."""
+    from lockgate.config.converting import nearest
+    from lockgate.records.query.workspaces import has_workspaces, named_workspaces, with_workspace_ids
+
+    if not has_workspaces(where):
+        return where
+    with desk(config) as at:
+        ids = {each["slug"]: each["id"] for each in at.list("/admin/workspaces")}
+    for name in named_workspaces(where):
+        # the id of one that is deleted still has records
+        if name not in ids and name not in ids.values() and not _ID.match(name):
+            hint = nearest(name, ids) or f"; there are: {', '.join(sorted(ids))}"
+            give_up(f"workspace:{name}: there is no such workspace{hint}")
+    return with_workspace_ids(where, ids)
 
 
 def moment_of(text: str, option: str, now_us: int) -> int:

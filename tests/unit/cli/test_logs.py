@@ -143,3 +143,14 @@ def test_what_was_lost_with_a_damaged_file_is_told_where_its_time_is_asked_for(r
     assert words in run("logs", "search", all=True)
     assert words in run("logs", "export", all=True)
     assert "missing" not in run("logs", "search", "--since", "2020-01-01", all=True)
+
+
+def test_workspaces_are_named_by_slug_too(run, ask, tmp_path):
+    place = ask("workspaces", "create", "Research", "--slug", "ws-research")["id"]
+    write_records(tmp_path / "home", [record(1, workspace_id=place), record(2, workspace_id="gone")])
+    assert ids(ask("logs", "search", "workspace:ws-research")) == [1]
+    assert ids(ask("logs", "search", f"workspace:{place}")) == [1]
+    assert ids(ask("logs", "search", "(-workspace:ws-research)")) == [2]
+    said = run("logs", "search", "workspace:ws-reserch", status=1)
+    assert "workspace:ws-reserch: there is no such workspace; did you mean ws-research?" in said
+    assert ids(ask("logs", "search", "workspace:01a22492-f892-7001-9d66-4f27fef28785")) == []

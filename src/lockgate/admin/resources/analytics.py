@@ -105,7 +105,7 @@ def _question(call: Call[Nothing, AnalyticsQuery] | Call[Nothing, GroupsQuery], 
     for name in ("time_of_generation_min", "time_of_generation_max"):
         if getattr(query, name) is None:
             raise InvalidRequest(f"{name} is missing; give a time such as 2026-08-21T09:30:00Z", path=name)
-    selection = selection_of(query, int(call.now.timestamp() * MICRO))
+    selection = selection_of(call, query)
     # the end that people name belongs to the range
     from_us, to_us = selection.from_us, selection.to_us + 1
     if not 0 <= from_us < to_us or to_us - from_us > _MAX_SPAN_US:

@@ -24,7 +24,7 @@ from lockgate.admin.access import PUBLIC, needs
 from lockgate.admin.call import Call
 from lockgate.admin.endpoint import Endpoint, Nothing, Streamed
 from lockgate.admin.log_content import VIEW_CONTENT, may_see_content
-from lockgate.admin.record_filters import MICRO
+from lockgate.admin.record_filters import MICRO, workspace_ids
 from lockgate.admin.record_scope import EVERY_WORKSPACE, desk_of, reader_of, scope_of
 from lockgate.admin.times import write_time
 from lockgate.entities import Organisation
@@ -34,6 +34,7 @@ from lockgate.records.exports.items import needs_bodies
 from lockgate.records.exports.jobs import LINK_S, NO_RESULT, Exports, check_filters, selected
 from lockgate.records.exports.portkey import DEFAULT, FIELDS, denied_by, fields_of
 from lockgate.records.exports.writers import Format
+from lockgate.records.query.workspaces import named_workspaces
 from lockgate.records.slots import moment
 from lockgate.records.store import Scope
 
@@ -384,6 +385,11 @@ def _check_fields(call: Call[Any, Any], fields: tuple[str, ...], scope: Scope) -
 
 def _count(call: Call[Any, Any], job: Job) -> int:
     query, reader = selected(job, reader_of(call))
+    ids = workspace_ids(call)
+    for name in named_workspaces(query.filter):
+        if name in ids:
+            where = "filters.query"
+            raise InvalidRequest(f"{where}: name the workspace {name} by its id: workspace:{ids[name]}", path=where)
     return reader.count(query)
 
 

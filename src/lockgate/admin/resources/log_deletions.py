@@ -12,10 +12,12 @@ from msgspec import Struct
 from lockgate.admin.access import needs
 from lockgate.admin.call import Call
 from lockgate.admin.endpoint import Endpoint, Nothing
+from lockgate.admin.record_filters import workspace_ids
 from lockgate.admin.record_scope import desk_of, reader_of, scope_of
 from lockgate.errors import InvalidRequest, NotFound
 from lockgate.records.query.language import parse
 from lockgate.records.query.tree import Compare, all_of
+from lockgate.records.query.workspaces import with_workspace_ids
 from lockgate.records.store import Receipt
 
 _MICRO = 1_000_000
@@ -62,7 +64,7 @@ def delete(call: Call[Nothing, DeletionQuery]) -> Deletion:
         raise InvalidRequest("Say which records: end_user, or a query", path="end_user")
     scope = scope_of(call, query.workspace_id)
     now_us = int(call.now.timestamp() * _MICRO)
-    where = parse(query.query or "", now_us=now_us)
+    where = with_workspace_ids(parse(query.query or "", now_us=now_us), workspace_ids(call))
     if query.end_user is not None:
         where = all_of(where, Compare("end_user", "in", (query.end_user,)))
     receipt = desk.delete(where, scope, reason=query.reason, now_us=now_us)

@@ -23,7 +23,7 @@ from lockgate.admin.access import check_access, needs
 from lockgate.admin.call import Call
 from lockgate.admin.endpoint import Endpoint, Nothing, Streamed
 from lockgate.admin.principal import find_key, identify
-from lockgate.admin.record_filters import MICRO, FilterQuery, selection_of
+from lockgate.admin.record_filters import FilterQuery, selection_of
 from lockgate.admin.record_scope import reader_of, scope_of
 from lockgate.errors import GatewayError, Unavailable
 from lockgate.records.plain import plain
@@ -77,7 +77,7 @@ def follow(call: Call[Nothing, TailQuery]) -> Streamed | Raw:
     """Show records as they come."""
     query, reader = call.query, reader_of(call)
     scope = scope_of(call, query.workspace_id)
-    selection = selection_of(query, int(call.now.timestamp() * MICRO))
+    selection = selection_of(call, query)
     range_of_time: list[Node] = []
     if selection.from_us:
         range_of_time.append(Compare("started_us", "ge", (selection.from_us,)))

@@ -14,7 +14,7 @@ from lockgate.admin.access import needs
 from lockgate.admin.call import Call
 from lockgate.admin.endpoint import Endpoint, Nothing
 from lockgate.admin.log_content import VIEW_CONTENT, content_of
-from lockgate.admin.record_filters import MICRO, FilterQuery, selection_of
+from lockgate.admin.record_filters import FilterQuery, selection_of
 from lockgate.admin.record_scope import desk_of, reader_of, scope_of
 from lockgate.errors import NotFound
 from lockgate.records.plain import plain
@@ -54,7 +54,7 @@ class PlaceQuery(Struct, frozen=True, kw_only=True):
 def list_(call: Call[Nothing, LogQuery]) -> LogPage:
     """List records."""
     query, reader = call.query, reader_of(call)
-    selection = selection_of(query, int(call.now.timestamp() * MICRO))
+    selection = selection_of(call, query)
     page = reader.page(
         PageQuery(
             scope=scope_of(call, query.workspace_id),

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct, structs
 from lockgate.admin.access import needs
 from lockgate.admin.call import Call
 from lockgate.admin.endpoint import Endpoint, Nothing
-from lockgate.admin.record_filters import MICRO, FilterQuery, selection_of
+from lockgate.admin.record_filters import FilterQuery, selection_of
 from lockgate.admin.record_scope import reader_of, scope_of
 from lockgate.errors import NotFound
 from lockgate.records.query.tree import Compare, Node, all_of
@@ -84,7 +84,7 @@ class TracePage(Struct, frozen=True, kw_only=True):
 def list_(call: Call[Nothing, TracesQuery]) -> TracePage:
     """List traces."""
     query, reader = call.query, reader_of(call)
-    selection = selection_of(query, int(call.now.timestamp() * MICRO))
+    selection = selection_of(call, query)
     scope, to_us = scope_of(call, query.workspace_id), min(selection.to_us + 1, FAR_FUTURE_US)
     asked = PageQuery(scope=scope, filter=selection.filter, from_us=selection.from_us, to_us=to_us, limit=_ROWS_AT_ONCE)
     in_range = Compare("started_us", "ge", (selection.from_us,)), Compare("started_us", "lt", (to_us,))

@@ -50,7 +50,7 @@ def _text(text: str) -> Test:
 
 
 def _compare(node: Compare) -> Test:
-    check = _check(node)
+    check = value_test(node)
     if node.key is not None:
         key = node.key
         return lambda row, _preview: (have := row.metadata.get(key)) is not None and check(have)
@@ -58,7 +58,8 @@ def _compare(node: Compare) -> Test:
     return lambda row, _preview: (have := getattr(row, field)) is not None and check(have)
 
 
-def _check(node: Compare) -> Callable[[object], bool]:
+def value_test(node: Compare) -> Callable[[object], bool]:
+    """Return what tells whether a value that is there is one of those that a comparison selects."""
     want = node.values[0] if node.values else None
     match node.op:
         case "exists":

@@ -283,3 +283,10 @@ def test_what_is_whole_of_a_failed_export_may_be_fetched(plane, monkeypatch):
     link = plane.ok("GET", f"/logs/exports/{id}/download", "service")
     assert (len(link["signed_urls"]), link["manifest_url"]) == (1, None)
     assert fetched(plane, id) == b'{"id":"rec_1"}\n'
+
+
+def test_a_workspace_is_named_by_its_id(plane):
+    body = {"filters": {"query": f"workspace:{plane.home.slug}"}}
+    said = plane.refused(400, "POST", "/logs/exports", "service", json=body)
+    assert f"workspace:{plane.home.id}" in said["message"]
+    assert make(plane, filters={"query": f"workspace:{plane.home.id}"})

@@ -86,3 +86,9 @@ def test_a_filter_that_does_not_exist_is_refused(plane, path):
     refused = plane.refused(400, "GET", f"{path}?status_cod=500", "service")
     assert refused["error"]["message"] == "status_cod: there is no such parameter; did you mean status_code?"
     assert refused["error"]["param"] == "status_cod"
+
+
+def test_workspaces_are_named_by_slug_too(plane):
+    for query in (f"workspace:{plane.home.slug}", f"workspace:{plane.home.id}"):
+        assert ids(plane.ask("GET", f"/logs?workspace_id=*&query={query}", key="admin")) == ["rec_2", "rec_1"]
+    assert ids(plane.ask("GET", f"/logs?query=workspace:{plane.home.slug}", key="other")) == []
