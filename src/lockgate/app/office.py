@@ -21,7 +21,7 @@ from msgspec import Struct, structs
 from lockgate.admin.app import AdminApp, create_app
 from lockgate.admin.call import Services
 from lockgate.admin.scopes import ORGANISATION
-from lockgate.app.counting import counters_left
+from lockgate.app.counting import counters_left, take_up_batches
 from lockgate.app.gateway import load_dialects
 from lockgate.app.options import REDIS_VARIABLE
 from lockgate.app.reconciling import Reconciler
@@ -34,6 +34,7 @@ from lockgate.plan.keys import digest_of, write_key
 from lockgate.plan.snapshot import GatewayKey, Snapshot
 from lockgate.ports import Counters
 from lockgate.providers import load_providers
+from lockgate.store.batch_book import DatabaseBatchBook
 from lockgate.store.bootstrap import FirstStart, begin
 from lockgate.store.config_file import ConfigFile
 from lockgate.store.directory import open_directory, utc_now
@@ -166,7 +167,10 @@ class Office:
         return structs.replace(current, keys={**current.keys, digest_of(self._text): self._key})
 
     def _counters(self) -> Counters:
-        """Return counters that can be read: as the journal has them, or those of the server. Raises ConfigError."""
+        """Return counters that can be read: as journal and batches have them, or those of the server.
+
+        What requests under way reserve in a gateway's memory is not in them. Raises ConfigError.
+        """
         clock = SystemClock()
         url = self._shared_url()
         if url:
@@ -175,7 +179,9 @@ class Office:
             except ImportError:
                 raise ConfigError("counters on a server need the extra: pip install 'lockgate[redis]'") from None
             return RedisCounters(url, clock)
-        return counters_left(self._folder.journal_path, clock)
+        counters = counters_left(self._folder.journal_path, clock)
+        take_up_batches(counters, DatabaseBatchBook(self._directory), clock)
+        return counters
 
     def _shared_url(self) -> str | None:
         """Return where counters are on a server: the one that is set, or that of several workers while it runs."""

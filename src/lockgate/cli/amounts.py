@@ -167,11 +167,12 @@ def shown_rates(limits: list[dict[str, Any]] | None) -> str:
 
 
 def shown_usage(usage: dict[str, Any] | None) -> str:
-    """Return what is used and what is left of a budget."""
+    """Return what is used, reserved and left of a budget."""
     if usage is None:
         return "-"
     mark = "$" if usage["type"] == "cost" else ""
-    return f"{mark}{usage['used']} used, {mark}{usage['remaining']} left"
+    reserved = f"{mark}{usage['reserved']} reserved, " if usage["reserved"] else ""
+    return f"{mark}{usage['used']} used, {reserved}{mark}{usage['remaining']} left"
 
 
 def _read_rate(text: str) -> dict[str, Any]:

@@ -1,11 +1,16 @@
+import asyncio
+
 import pytest
 
 from lockgate.app.office import Office
+from lockgate.core.batches import BatchOwner, write_hold
 from lockgate.core.journal import Position
-from lockgate.core.limits import Charge, Charged
+from lockgate.core.limits import Budget, Charge, Charged, Grant, Hold
 from lockgate.errors import ConfigError, Conflict, Unavailable
+from lockgate.store.batch_book import DatabaseBatchBook
 from lockgate.store.checkpoint import Checkpoint, write_checkpoint
 from lockgate.store.counters_memory import MemoryCounters
+from lockgate.store.directory import open_directory
 from lockgate.telemetry.clock import SystemClock
 from lockgate.telemetry.ledger_book import LedgerBook
 
@@ -57,6 +62,21 @@ def test_what_is_used_is_read_from_checkpoint_and_journal(office, tmp_path):
     )
     with Office(config_path=None, home=tmp_path / "home", environment={}) as again:
         assert again.ask("GET", f"/api-keys/{id}").body["usage"]["used"] == 300
+
+
+def test_what_batches_reserve_is_reserved(office, tmp_path):
+    body = {"name": "k", "usage_limits": {"type": "tokens", "credit_limit": 1000}}
+    made = office.ask("POST", "/api-keys/workspace/service", body).body["id"]
+    limit = office.ask("GET", f"/api-keys/{made}").body["usage_limits"]["id"]
+    budget = Budget(id=limit, scope="key", name="k", unit="tokens", cap=1000)
+    hold = Hold(limit=budget, group="", start=0, end=None, amount=400)
+    owner = BatchOwner(workspace_id="w", id="msgbatch_1", slug="claude", hold=write_hold(Grant("b-1", (hold,), 60.0)))
+    directory = open_directory(url="", home=tmp_path / "home", environment={})
+    asyncio.run(DatabaseBatchBook(directory).keep(owner))
+    directory.close()
+    with Office(config_path=None, home=tmp_path / "home", environment={}) as again:
+        usage = again.ask("GET", f"/api-keys/{made}").body["usage"]
+    assert (usage["used"], usage["reserved"], usage["remaining"]) == (0, 400, 600)
 
 
 def test_a_damaged_file_is_told(tmp_path, monkeypatch):

@@ -116,6 +116,8 @@ def test_rules():
 
 def test_usage():
     assert shown_usage(None) == "-"
-    assert shown_usage({"type": "cost", "used": 1.5, "remaining": 2}) == "$1.5 used, $2 left"
-    assert shown_usage({"type": "tokens", "used": 1, "remaining": 2}) == "1 used, 2 left"
+    cost = {"type": "cost", "used": 1.5, "reserved": 0, "remaining": 2}
+    assert shown_usage(cost) == "$1.5 used, $2 left"
+    assert shown_usage({**cost, "reserved": 0.5}) == "$1.5 used, $0.5 reserved, $2 left"
+    assert shown_usage({"type": "tokens", "used": 1, "reserved": 3, "remaining": 2}) == "1 used, 3 reserved, 2 left"
     assert shown_rates(None) == "-"
