@@ -144,15 +144,29 @@ def read_usage_limits(
     bodies = given or ()
     if len(bodies) > most:
         raise InvalidRequest(f"{path}: at most {most} can be set here, not {len(bodies)}", path=path)
-    left = list(old)
     found = []
-    for i, body in enumerate(bodies):
-        before = next((limit for limit in left if limit.unit == body.type), None)
-        if before is not None:
-            left.remove(before)
+    for i, (body, before) in enumerate(zip(bodies, _predecessors(bodies, old), strict=True)):
         where = f"{path}[{i}]" if most > 1 else path
         found.append(succeed_usage(before, read_usage_limit(body, before, where, today, body.effective_from)))
     return tuple(found)
+
+
+def _predecessors(bodies: Sequence[UsageLimitBody], old: Sequence[UsageLimit]) -> list[UsageLimit | None]:
+    """Return the limit that each one replaces: of the same period where there is one, else of the same unit."""
+    left = list(old)
+    found: list[UsageLimit | None] = [None] * len(bodies)
+    for is_close in (True, False):
+        for i, body in enumerate(bodies):
+            if found[i] is not None:
+                continue
+            reset = "days" if body.periodic_reset_days is not None else body.periodic_reset
+            for limit in left:
+                same = (limit.reset, limit.reset_days) == (reset, body.periodic_reset_days)
+                if limit.unit == body.type and (same or not is_close):
+                    found[i] = limit
+                    left.remove(limit)
+                    break
+    return found
 
 
 class UsageLimitChange(Protocol):

@@ -27,6 +27,10 @@ _KEPT = (
 """What a budget says beside its amount and period, and goes on to say when those change."""
 _PERIOD = ("periodic_reset", "periodic_reset_days", "reset_anchor")
 
+WhichOption = Annotated[
+    str | None,
+    typer.Option("--which", help="Which of several budgets is meant: its id, or as it is now, such as 40/month."),
+]
 BudgetOption = Annotated[
     str | None,
     typer.Option(
@@ -117,6 +121,84 @@ def changed_budget(
     if on_unpriced is not None:
         limit["on_unpriced"] = _read_word(on_unpriced)
     return limit
+
+
+def merged_budgets(
+    old: Sequence[dict[str, Any]],
+    said: tuple[str | None, str | None, str | None],
+    *,
+    which: str | None = None,
+    added: Sequence[str] = (),
+    removed: Sequence[str] = (),
+) -> list[dict[str, Any]]:
+    """Return the budgets of somebody who may have several. ``said``: amount and period, alert, models without a price.
+
+    What is said is about the budget that ``which`` names, else about the one of its unit and period, else about the
+    only one of its unit; where there is none, it is a new one. The others stay. Raises BadParameter.
+    """
+    found = list(old)
+    for name in removed:
+        found.remove(named_budget(found, name, "--remove-budget"))
+    if said[0] is not None and read_budget(said[0]) is None:
+        changed_budget(*said, old=found)  # refuses what makes no sense beside it
+        found = []
+    elif said != (None, None, None):
+        meant = named_budget(found, which, "--which") if which is not None else _meant(found, said[0])
+        asked = read_budget(said[0]) if said[0] is not None else None
+        if meant is not None and asked is not None and asked["type"] != meant["type"]:
+            raise typer.BadParameter("a budget keeps its unit; add another one, and remove this one")
+        limit = changed_budget(*said, old=[meant] if meant is not None else [])
+        assert limit is not None
+        found = [limit if each is meant else each for each in found] + ([limit] if meant is None else [])
+    elif which is not None:
+        raise typer.BadParameter("--which says which budget to change; say how with --budget, --alert or --on-unpriced")
+    for text in added:
+        limit = read_budget(text)
+        if limit is None:
+            raise typer.BadParameter("--add-budget wants a budget; take one away with --remove-budget")
+        found.append(limit)
+    return found
+
+
+def named_budget(old: Sequence[dict[str, Any]], name: str, option: str) -> dict[str, Any]:
+    """Return the budget that an id names, or an amount with its period as it is shown. Raises BadParameter."""
+    found = [each for each in old if each.get("id") == name]
+    if not found and (asked := _read_quietly(name)) is not None:
+        cap = asked["credit_limit"]
+        found = [each for each in old if _same(each, asked) and Decimal(str(each["credit_limit"])) == cap]
+    if len(found) != 1:
+        what = "several budgets are" if found else "no budget is"
+        raise typer.BadParameter(f"{option}: {what} {name!r}; there are: {_listed(old)}")
+    return found[0]
+
+
+def _meant(old: Sequence[dict[str, Any]], budget: str | None) -> dict[str, Any] | None:
+    """Return the budget that a change is about, None: a new one."""
+    asked = read_budget(budget) if budget is not None else None
+    same_unit = [each for each in old if asked is None or each["type"] == asked["type"]]
+    if asked is not None:
+        close = [each for each in same_unit if _same(each, asked)]
+        if len(close) == 1:
+            return close[0]
+    if len(same_unit) > 1:
+        raise typer.BadParameter(f"which budget is meant? Say so with --which; there are: {_listed(old)}")
+    return same_unit[0] if same_unit else None
+
+
+def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return all(one.get(name) == other.get(name) for name in ("type", "periodic_reset", "periodic_reset_days"))
+
+
+def _listed(old: Sequence[dict[str, Any]]) -> str:
+    texts = [f"{shown_budget(each).removeprefix('$').replace(' ', '')} (id {each['id']})" for each in old]
+    return ", ".join(texts) or "none"
+
+
+def _read_quietly(text: str) -> dict[str, Any] | None:
+    try:
+        return read_budget(text.replace(" ", ""))
+    except typer.BadParameter:
+        return None
 
 
 def _read_alert(text: str) -> Decimal | None:

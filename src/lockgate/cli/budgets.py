@@ -7,7 +7,18 @@ from typing import Annotated, Any
 
 import typer
 
-from lockgate.cli.amounts import AlertOption, UnpricedOption, changed_budget, shown_budget, shown_rules, shown_usage
+from lockgate.cli.amounts import (
+    AlertOption,
+    UnpricedOption,
+    WhichOption,
+    changed_budget,
+    merged_budgets,
+    named_budget,
+    read_budget,
+    shown_budget,
+    shown_rules,
+    shown_usage,
+)
 from lockgate.cli.desk import Desk, confirm, desk, show_fields, show_json, show_table
 from lockgate.cli.keys import SureOption
 from lockgate.cli.options import ConfigOption, JsonOption, give_up
@@ -92,6 +103,7 @@ def show(owner: OwnerArgument, config: ConfigOption = None, json: JsonOption = F
             [
                 ("owner", row["owner"]),
                 ("budget", shown_budget(row["budget"])),
+                ("id", row["budget"]["id"]),
                 ("rules", shown_rules(row["budget"])),
                 ("usage", shown_usage(row["usage"])),
                 ("resets", row["budget"]["next_usage_reset_at"]),
@@ -125,11 +137,12 @@ def update(
     config: ConfigOption = None,
     alert: AlertOption = None,
     on_unpriced: UnpricedOption = None,
+    which: WhichOption = None,
     json: JsonOption = False,
 ) -> None:
     """Change somebody's budget; what is used of it stays used, unless its period changes; what is not given stays."""
     with desk(config) as at:
-        _set(at, _find(at, owner), (budget, alert, on_unpriced), owner, as_json=json)
+        _set(at, _find(at, owner), (budget, alert, on_unpriced), owner, which=which, as_json=json)
 
 
 @budgets.command()
@@ -142,10 +155,18 @@ def reset(owner: OwnerArgument, config: ConfigOption = None) -> None:
 
 
 @budgets.command()
-def delete(owner: OwnerArgument, config: ConfigOption = None, yes: SureOption = False) -> None:
-    """Take somebody's budget away: nothing limits the spending any more."""
+def delete(
+    owner: OwnerArgument, config: ConfigOption = None, which: WhichOption = None, yes: SureOption = False
+) -> None:
+    """Take somebody's budget away, or with --which one of several: nothing limits the spending any more."""
     with desk(config) as at:
         found = _find(at, owner)
+        if which is not None:
+            gone = named_budget(found.limits, which, "--which")
+            confirm(f"Take the budget {shown_budget(gone)} of {owner} away?", is_sure=yes)
+            at.do("PUT", found.path, {"usage_limits": [each for each in found.limits if each is not gone] or None})
+            typer.echo(f"{owner} has no budget of {shown_budget(gone)} any more.")
+            return
         confirm(f"Let {owner} spend without a budget?", is_sure=yes)
         at.do("PUT", found.path, {"usage_limits": None})
     typer.echo(f"{owner} has no budget any more.")
@@ -202,15 +223,27 @@ def _checked(drift: Drift) -> dict[str, Any]:
     }
 
 
-def _set(at: Desk, found: Owner, said: tuple[str | None, str | None, str | None], owner: str, *, as_json: bool) -> None:
+def _set(
+    at: Desk,
+    found: Owner,
+    said: tuple[str | None, str | None, str | None],
+    owner: str,
+    *,
+    as_json: bool,
+    which: str | None = None,
+) -> None:
     """Put a budget in place; ``said`` are amount and period, threshold, and what becomes of models without a price."""
     if said == (None, None, None):
         give_up("what is to change? Give a budget such as 60/month, --alert or --on-unpriced")
-    limit = changed_budget(*said, old=found.limits)
-    if limit is None:
+    if said[0] is not None and read_budget(said[0]) is None:
         give_up("to take a budget away: lockgate budgets delete")
-    others = [each for each in found.limits if each["type"] != limit["type"]] if found.kind == "workspace" else []
-    at.do("PUT", found.path, {"usage_limits": [limit, *others]})
+    if found.kind == "workspace":
+        limits = merged_budgets(found.limits, said, which=which)
+    else:
+        if which is not None:
+            named_budget(found.limits, which, "--which")
+        limits = [limit for limit in [changed_budget(*said, old=found.limits)] if limit is not None]
+    at.do("PUT", found.path, {"usage_limits": limits})
     changed = _find(at, owner)
     if as_json:
         show_json(changed.rows)

@@ -11,7 +11,9 @@ from lockgate.cli.amounts import (
     BudgetOption,
     RateOption,
     UnpricedOption,
+    WhichOption,
     limits_of,
+    merged_budgets,
     shown_budget,
     shown_rates,
     shown_usage,
@@ -79,7 +81,25 @@ def update(
     workspace: PlaceArgument,
     config: ConfigOption = None,
     name: Annotated[str | None, typer.Option("--name", help="Another name.")] = None,
-    budget: BudgetOption = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            "--budget",
+            "-b",
+            help="Change the budget of the same unit and period, or add this one when there is none; other budgets "
+            'stay. Such as 40/month, 100000tokens/week; "none" takes all budgets away.',
+        ),
+    ] = None,
+    which: WhichOption = None,
+    add_budget: Annotated[
+        list[str] | None, typer.Option("--add-budget", help="One more budget beside the others; may be repeated.")
+    ] = None,
+    remove_budget: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--remove-budget", help="Take this budget away: its id, or as it is now, such as 40/month; may be repeated."
+        ),
+    ] = None,
     alert: AlertOption = None,
     on_unpriced: UnpricedOption = None,
     rate: RateOption = None,
@@ -90,7 +110,12 @@ def update(
     body: dict[str, Any] = ({"name": name} if name else {}) | ({"reset_usage": True} if reset_usage else {})
     with desk(config) as at:
         old = at.one(_LIST, workspace, "workspace")
-        body |= limits_of(budget, rate, alert, on_unpriced, old=old["usage_limits"])
+        said = (budget, alert, on_unpriced)
+        if said != (None, None, None) or which or add_budget or remove_budget:
+            body["usage_limits"] = merged_budgets(
+                old["usage_limits"], said, which=which, added=add_budget or (), removed=remove_budget or ()
+            )
+        body |= limits_of(None, rate)
         found = at.do("PUT", f"{_LIST}/{old['id']}", body)
     show_json(found) if json else _show(found)
 
@@ -117,7 +142,7 @@ def _show(workspace: dict[str, Any]) -> None:
             ("slug", workspace["slug"]),
             ("id", workspace["id"]),
             ("name", workspace["name"]),
-            ("budgets", ", ".join(map(shown_budget, workspace["usage_limits"]))),
+            ("budgets", ", ".join(f"{shown_budget(each)} (id {each['id']})" for each in workspace["usage_limits"])),
             ("usage", "; ".join(map(shown_usage, workspace["usage"]))),
             ("rates", shown_rates(workspace["rate_limits"])),
             ("members", ", ".join(f"{each['email']} ({each['role']})" for each in workspace["users"])),

@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct, structs, to_builtins
 
 from lockgate.admin.limits import (
     RateLimitsBody,
+    UsageLimitBody,
     UsageLimitsBody,
     budget_claims,
     is_exhausted,
@@ -303,3 +304,17 @@ def test_a_partial_change_of_a_budget(change, expected, id):
     )  # fmt: skip
     found = patched_usage_limit(old, SimpleNamespace(**NOTHING | change), TODAY)
     assert found == structs.replace(old, id=id, **expected)
+
+
+def test_of_several_budgets_each_goes_on_with_the_counter_of_its_period():
+    def body(cap, **more):
+        return UsageLimitBody(credit_limit=Decimal(cap), **more)
+
+    bodies = (body(10, periodic_reset="monthly"), body(5, periodic_reset="weekly"), body(3, periodic_reset_days=30))
+    first = [
+        structs.replace(limit, id=str(number))
+        for number, limit in enumerate(read_usage_limits(bodies, (), path="usage_limits", today=TODAY))
+    ]
+    again = read_usage_limits(bodies[::-1], first, path="usage_limits", today=TODAY)
+    assert [limit.id for limit in again] == ["2", "1", "0"]
+    assert [limit.id for limit in read_usage_limits(bodies[:0:-1], first, path="u", today=TODAY)] == ["2", "1"]

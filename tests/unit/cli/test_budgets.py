@@ -68,3 +68,14 @@ def test_counters_are_compared_with_the_ledger(run, ask):
         "ledger": None, "difference": 0, "verdict": "not in the ledger yet",
     }  # fmt: skip
     assert "not in the ledger yet" in run("budgets", "check", "--repair")
+
+
+def test_one_of_several_is_meant(run, ask):
+    run("budgets", "create", "workspace:ws-shared", "40/month")
+    run("workspaces", "update", "ws-shared", "--add-budget", "10/week")
+    rows = ask("budgets", "update", "workspace:ws-shared", "50/month")
+    assert sorted(row["budget"]["credit_limit"] for row in rows) == [10, 50]
+    run("budgets", "update", "workspace:ws-shared", "--which", "10/week", "--alert", "9")
+    assert rows[0]["budget"]["id"] in run("budgets", "show", "workspace:ws-shared")
+    assert "any more" in run("budgets", "delete", "workspace:ws-shared", "--which", "10/week", "--yes")
+    assert [row["budget"]["credit_limit"] for row in ask("budgets", "list")] == [50]
