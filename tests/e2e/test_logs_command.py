@@ -114,7 +114,7 @@ def test_what_one_gateway_recorded_is_imported_beside_another(tmp_path: Path, na
         lockgate(here, "logs", "export", "--bodies", "-o", str(tmp_path / name))
         lockgate(here, "logs", "export", "--bodies", "-o", "all.jsonl")
     with running(["up", "--port", "0"], folder=there, environment=environment(there)) as server:
-        made = json.loads(lockgate(there, "logs", "import", str(tmp_path / name), "--json"))
+        made = json.loads(lockgate(there, "logs", "import", str(tmp_path / name), "--keep-workspace", "--json"))
         assert (made["new"], made["refused"]) == (6, 0)
         lockgate(there, "logs", "export", "--bodies", "-o", "all.jsonl")
         assert (there / "all.jsonl").read_bytes() == (here / "all.jsonl").read_bytes()

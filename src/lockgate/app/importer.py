@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from pathlib import Path
 
 from msgspec import Struct
@@ -18,8 +18,10 @@ from lockgate.records.embedded.writer import system_now_us
 from lockgate.records.exports.writers import Format
 from lockgate.records.imports.items import Imported, read_item
 from lockgate.records.imports.readers import Values, read_file
+from lockgate.records.query.tree import Compare
 from lockgate.records.redaction import Rules
 from lockgate.records.shipping import inbox
+from lockgate.records.store import ALL, PageQuery
 
 MAX_FAULTS = 20
 """Of more faults only the number is told."""
@@ -31,11 +33,12 @@ _BECOME_WRITER_S = 2.0
 _DAY_US = 86_400_000_000
 
 
-class Fault(Struct, frozen=True):
-    """Why a record was not taken, and where it stands."""
+class Fault(Struct):
+    """Why a record was not taken, where it stands, and how many after it were not for the same reason."""
 
     place: str
     message: str
+    more: int = 0
 
 
 class Report(Struct, kw_only=True):
@@ -52,15 +55,27 @@ class Report(Struct, kw_only=True):
     """Of all, those that are older than records are kept."""
     faults: list[Fault] = []
 
+    def refuse(self, place: str, message: str) -> None:
+        """Count a record that is not taken."""
+        self.refused += 1
+        for fault in self.faults:
+            if fault.message == message:
+                fault.more += 1
+                return
+        if len(self.faults) < MAX_FAULTS:
+            self.faults.append(Fault(place, message))
+
 
 class Importer:
     """Reads files into an archive."""
 
     def __init__(
-        self, archive: Archive, rules: Rules, *, workspace_id: str | None = None, is_rehearsal: bool = False,
+        self, archive: Archive, rules: Rules, *, workspace_id: str | None = None,
+        workspaces: Set[str] | None = None, is_rehearsal: bool = False,
         timeout_s: float = 120.0,
     ) -> None:  # fmt: skip
         """``rules`` say what of bodies may be kept. ``workspace_id``: whose all records become; None: as they say.
+        ``workspaces``: those that there are; records of others are refused. None: any may be named.
 
         ``timeout_s``: how long the writer may take over one batch.
         """
@@ -68,6 +83,8 @@ class Importer:
         self._inbox = archive.reader.layout.inbox
         self._rules = rules
         self._workspace_id = workspace_id
+        self._workspaces = workspaces
+        self._seen: set[str] = set()
         self._is_rehearsal = is_rehearsal
         self._timeout_s = timeout_s
         self._wait = threading.Event().wait
@@ -76,7 +93,8 @@ class Importer:
         """Import a file. Raises InvalidRequest when it is none of its format, OSError, Unavailable."""
         report = Report()
         if self._is_rehearsal:
-            for _ in self._batches(path, format, report):
+            for batch in self._batches(path, format, report):
+                self._rehearse(batch, report)
                 progress(report.read)
             return report
         waiting: list[str] = []
@@ -90,6 +108,20 @@ class Importer:
                 self._settle(name, report, writer)
         return report
 
+    def _rehearse(self, batch: list[Imported], report: Report) -> None:
+        """Count what would become of a batch."""
+        fresh = {item.row.id for item in batch} - self._seen
+        self._seen |= fresh
+        known = 0
+        if fresh:
+            times = [item.row.started_us for item in batch]
+            where = Compare("id", "in", tuple(sorted(fresh)))
+            known = self._archive.reader.count(
+                PageQuery(scope=ALL, filter=where, from_us=min(times), to_us=max(times) + 1)
+            )
+        report.new += len(fresh) - known
+        report.known += len(batch) - len(fresh) + known
+
     def _batches(self, path: Path, format: Format, report: Report) -> Iterator[list[Imported]]:
         oldest_us = system_now_us() - self._archive.settings.days * _DAY_US
         batch: list[Imported] = []
@@ -100,10 +132,9 @@ class Importer:
                 if one.fault is not None:
                     raise ValueError(one.fault)
                 item = read_item(self._owned(one.values), now_us=system_now_us(), rules=self._rules)
+                self._check_owner(item.row.workspace_id)
             except ValueError as error:
-                report.refused += 1
-                if len(report.faults) < MAX_FAULTS:
-                    report.faults.append(Fault(one.place, str(error)))
+                report.refuse(one.place, str(error))
                 continue
             report.old += item.row.started_us < oldest_us
             batch.append(item)
@@ -113,6 +144,13 @@ class Importer:
                 batch, size = [], 0
         if batch:
             yield batch
+
+    def _check_owner(self, workspace_id: str | None) -> None:
+        if self._workspaces is not None and workspace_id is not None and workspace_id not in self._workspaces:
+            raise ValueError(
+                f"workspace_id: there is no workspace {workspace_id[:80]!r} here, so no key would see the record; "
+                "--workspace puts it into one, --keep-workspace takes it as it is"
+            )
 
     def _owned(self, values: Values) -> Values:
         return values if self._workspace_id is None else {**values, "workspace_id": self._workspace_id}

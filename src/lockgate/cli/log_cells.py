@@ -17,6 +17,7 @@ from lockgate.records.store import Entry
 DEFAULT_COLUMNS = "time,status,model,slug,tokens,cost,duration,cache,key_name,id"
 _PREVIEWS = ("request_preview", "response_preview")
 _MAX_PREVIEW = 60
+_MAX_CELL = 500
 _MICRO = 1_000_000
 _NANO = 1_000_000_000
 _MINUTE_US = 60 * _MICRO
@@ -85,8 +86,8 @@ def shown_moment(us: int) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a text as it may stand in a line of a terminal: no line ends, nothing that steers the terminal."""
-    return printable(text)
+    """Return a text as it may stand in a line of a terminal: no line ends, nothing that steers it, and not endless."""
+    return printable(text if len(text) <= _MAX_CELL else text[: _MAX_CELL - 1] + "…")
 
 
 _UNITS: Mapping[str, Callable[[int], str]] = {"money": shown_money, "time": shown_time, "moment": shown_moment}

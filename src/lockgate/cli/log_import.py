@@ -7,8 +7,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec import structs
 
-from lockgate.cli.desk import show_json
+from lockgate.cli.desk import desk, show_json
 from lockgate.cli.log_export import format_of
 from lockgate.cli.log_options import archive, note_done, scope_of
 from lockgate.cli.options import ConfigOption, JsonOption, give_up
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from lockgate.records.exports.writers import Format
 
 _MAX_NOTE = 200
+_INTERRUPTED = 130
 
 
 def import_(
@@ -39,6 +41,9 @@ def import_(
         str | None,
         typer.Option("--workspace", "-w", help="Slug or id of the workspace they all become. [default: as they say]"),
     ] = None,
+    keep_workspace: Annotated[
+        bool, typer.Option("--keep-workspace", help="Take records of workspaces that are not here, as they are.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check the files; keep nothing.")] = False,
     json: JsonOption = False,
 ) -> None:
@@ -49,6 +54,10 @@ def import_(
     files, formats = _parts(files, format)
     scope = scope_of(workspace, config)
     owner = next(iter(scope.workspaces)) if scope.workspaces else None
+    workspaces = None
+    if owner is None and not keep_workspace:
+        with desk(config) as office:
+            workspaces = {str(each["id"]) for each in office.list("/admin/workspaces")}
     with archive(config, may_begin=True) as at:
         from lockgate.app.importer import Importer, with_sums
         from lockgate.plan.compile import compile_recording
@@ -57,8 +66,10 @@ def import_(
             rules = compile_recording(at.settings).rules
         except ConfigError as error:
             give_up(str(error))
-        importer = Importer(at, rules, workspace_id=owner, is_rehearsal=dry_run)
-        reports = [_import(importer, path, each) for path, each in zip(files, formats, strict=True)]
+        importer = Importer(at, rules, workspace_id=owner, workspaces=workspaces, is_rehearsal=dry_run)
+        reports = [
+            _import(importer, path, each, is_rehearsal=dry_run) for path, each in zip(files, formats, strict=True)
+        ]
         days = at.settings.days
     total = with_sums(reports)
     if total.new:
@@ -72,9 +83,11 @@ def import_(
         typer.echo(_told(total, days, is_rehearsal=dry_run))
     for path, report in zip(files, reports, strict=True):
         for fault in report.faults:
-            typer.echo(f"{path}: {fault.place}: {printable(fault.message)}", err=True)
-        if report.refused > len(report.faults):
-            typer.echo(f"{path}: and {report.refused - len(report.faults)} more", err=True)
+            alike = f" ({fault.more} more like it)" if fault.more else ""
+            typer.echo(f"{path}: {fault.place}: {printable(fault.message)}{alike}", err=True)
+        told = sum(1 + fault.more for fault in report.faults)
+        if report.refused > told:
+            typer.echo(f"{path}: and {report.refused - told} more", err=True)
     if total.refused:
         raise typer.Exit(1)
 
@@ -86,6 +99,8 @@ def _parts(files: list[Path], format: str | None) -> tuple[list[Path], list[Form
     found: list[Path] = []
     formats: list[Format] = []
     for path in files:
+        if str(path) == "-":
+            path = Path("/dev/stdin")
         if path.name.endswith(ENDING):
             parts, its_format = _of_manifest(path)
             found += parts
@@ -93,9 +108,13 @@ def _parts(files: list[Path], format: str | None) -> tuple[list[Path], list[Form
             continue
         formats.append(format_of(format, path, option=str(path)))
         found.append(path)
-    for path in found:
-        if not path.is_file():
+    for path, its_format in zip(found, formats, strict=True):
+        if path.is_dir():
+            give_up(f"{path} is a folder; name the files in it")
+        if not path.exists():
             give_up(f"there is no file {path}")
+        if its_format == "parquet" and not path.is_file():
+            give_up(f"{path}: Parquet is read from a file, not from a pipe")
     return found, formats
 
 
@@ -122,27 +141,32 @@ def _of_manifest(path: Path) -> tuple[list[Path], Format]:
     return parts, manifest.format
 
 
-def _import(importer: Importer, path: Path, format: Format) -> Report:
+def _import(importer: Importer, path: Path, format: Format, *, is_rehearsal: bool) -> Report:
+    again = "nothing is kept" if is_rehearsal else "what came before it is kept, and may be imported again"
     try:
         with progress(f"importing {path.name}", None) as done:
             return importer.run(path, format, done)
     except InvalidRequest as error:
-        give_up(f"{path}: {printable(str(error))}; records before it are kept, and may be imported again")
+        give_up(f"{path}: {printable(str(error))}; {again}")
     except OSError as error:
-        give_up(f"cannot read {path}: {error.strerror or error}")
+        give_up(f"cannot read {path}: {error.strerror or error}; {again}")
+    except KeyboardInterrupt:
+        typer.echo(f"{path}: stopped; {again}", err=True)
+        raise typer.Exit(_INTERRUPTED) from None
 
 
 def _counts(report: Report) -> dict[str, object]:
     return {
         "read": report.read, "new": report.new, "known": report.known, "deleted": report.deleted,
         "refused": report.refused, "older_than_kept": report.old,
-        "faults": [{"place": fault.place, "message": fault.message} for fault in report.faults],
+        "faults": [structs.asdict(fault) for fault in report.faults],
     }  # fmt: skip
 
 
 def _told(total: Report, days: int, *, is_rehearsal: bool) -> str:
     if is_rehearsal:
-        lines = [f"{total.read - total.refused} records could be imported, {total.refused} could not; nothing is kept"]
+        would = f"{total.new} records would be imported, {total.known} are there already"
+        lines = [f"{would}, {total.refused} could not be read; nothing is kept"]
     else:
         lines = [f"{total.new} records are imported, {total.known} were there already"]
         if total.deleted:

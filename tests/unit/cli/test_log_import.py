@@ -1,4 +1,6 @@
 import json
+import os
+import threading
 
 import pytest
 
@@ -26,10 +28,14 @@ def test_what_was_exported_comes_back_whole(run, ask, home, elsewhere, tmp_path,
     run("logs", "export", "--bodies", "-o", tmp_path / name)
     before = run("logs", "export", "--bodies")
     elsewhere()
-    found = ask("logs", "import", tmp_path / name)
+    trial = ask("logs", "import", tmp_path / name, "--keep-workspace", "--dry-run")
+    assert (trial["read"], trial["new"], trial["known"], trial["is_dry_run"]) == (2, 2, 0, True)
+    found = ask("logs", "import", tmp_path / name, "--keep-workspace")
     assert (found["read"], found["new"], found["known"], found["refused"]) == (2, 2, 0, 0)
     assert run("logs", "export", "--bodies") == before
-    assert "0 records are imported, 2 were there already" in run("logs", "import", tmp_path / name)
+    assert "0 records are imported, 2 were there already" in run("logs", "import", tmp_path / name, "--keep-workspace")
+    trial = ask("logs", "import", tmp_path / name, tmp_path / name, "--keep-workspace", "--dry-run")
+    assert (trial["read"], trial["new"], trial["known"]) == (4, 0, 4)
 
 
 def test_what_cannot_be_read_is_told_and_the_rest_is_kept(run, ask, tmp_path):
@@ -51,16 +57,19 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_kept(run, ask, tmp_path):
 
 def test_of_many_faults_the_number_is_told(run, tmp_path):
     path = tmp_path / "x.jsonl"
-    path.write_text("nonsense\n" * 30)
+    path.write_text("nonsense\n" * 30 + "".join(f'{{"id": "a", "x{number}": 1}}\n' for number in range(25)))
     told = run("logs", "import", path, status=1, all=True)
-    assert told.count("no JSON object") == 20
-    assert f"{path}: and 10 more" in told
+    assert told.count("no JSON object") == 1
+    assert "(29 more like it)" in told
+    assert f"{path}: and 6 more" in told
 
 
 def test_a_rehearsal_keeps_nothing(run, ask, tmp_path):
     path = tmp_path / "x.jsonl"
     path.write_text(json.dumps({"id": "a", "started_us": START}))
-    assert "1 records could be imported, 0 could not; nothing is kept" in run("logs", "import", path, "--dry-run")
+    assert "1 records would be imported, 0 are there already, 0 could not be read; nothing is kept" in run(
+        "logs", "import", path, "--dry-run"
+    )
     assert run("logs", "export") == ""
 
 
@@ -79,12 +88,40 @@ def test_all_may_become_those_of_one_workspace(run, ask, tmp_path):
     assert (json.loads(line)["workspace_id"], json.loads(line)["request"]) == (made["id"], "{}")
 
 
+def test_records_that_no_key_would_see_are_refused(run, ask, tmp_path):
+    path = tmp_path / "x.jsonl"
+    path.write_text(json.dumps({"id": "a", "started_us": START, "workspace_id": "elsewhere"}))
+    told = run("logs", "import", path, status=1, all=True)
+    assert "there is no workspace 'elsewhere' here, so no key would see the record" in told
+    assert run("logs", "export") == ""
+    assert ask("logs", "import", path, "--keep-workspace")["new"] == 1
+
+
+def test_pipes_are_read(run, tmp_path):
+    path = tmp_path / "pipe.jsonl"
+    os.mkfifo(path)
+    line = json.dumps({"id": "a", "started_us": START})
+    writer = threading.Thread(target=path.write_text, args=(line,))
+    writer.start()
+    assert "1 records are imported" in run("logs", "import", path)
+    writer.join()
+
+
+def test_ctrl_c_says_what_is_there(run, tmp_path, monkeypatch):
+    path = tmp_path / "x.jsonl"
+    path.write_text(json.dumps({"id": "a", "started_us": START}))
+    monkeypatch.setattr("lockgate.app.importer.Importer.run", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    told = run("logs", "import", path, status=130, all=True)
+    assert f"{path}: stopped; what came before it is kept, and may be imported again" in told
+
+
 @pytest.mark.parametrize(
     "name, data, words",
     [
+        (".", None, ". is a folder; name the files in it"),
         ("none.jsonl", None, "there is no file none.jsonl"),
         ("x.txt", b"", "no format belongs to .txt; say one with --format"),
-        ("x.csv", b'id\r\n"a', "x.csv: line 2: unexpected end of data"),
+        ("x.csv", b'id,started_us\r\n"a', "x.csv: line 2: unexpected end of data"),
         ("x.parquet", b"nonsense", "x.parquet: x.parquet cannot be read as Parquet"),
         ("x.jsonl.gz", b"nonsense", "x.jsonl.gz is not a whole gzip file"),
     ],
@@ -115,7 +152,7 @@ def parts(run, home, tmp_path, monkeypatch):
 def test_a_manifest_stands_for_its_parts(run, ask, parts, elsewhere):
     before = run("logs", "export", "--bodies")
     elsewhere()
-    found = ask("logs", "import", parts)
+    found = ask("logs", "import", parts, "--keep-workspace")
     assert (found["read"], found["new"], found["refused"]) == (2, 2, 0)
     assert [one["file"].rpartition("/")[2] for one in found["files"]] == ["x.00001.jsonl.gz", "x.00002.jsonl.gz"]
     assert run("logs", "export", "--bodies") == before

@@ -10,11 +10,14 @@ import binascii
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
 
 import msgspec
 from msgspec import Struct, structs
 
 from lockgate.core.capture import VIEWS
+from lockgate.errors import InvalidRequest
 from lockgate.records.bodies.kept import Kept, View, attempt_view
 from lockgate.records.exports.items import BODIES, DETAILS, NOT_TEXT, PREVIEWS, Details
 from lockgate.records.from_record import user_hash
@@ -22,7 +25,7 @@ from lockgate.records.plain import DERIVED, SHOWN
 from lockgate.records.previews import preview_request, preview_response
 from lockgate.records.query.fields import METADATA_PREFIXES
 from lockgate.records.redaction import DEFAULT, Rules, redact, redact_headers, redact_metadata, redact_text
-from lockgate.records.row import COLUMNS, Preview, Row
+from lockgate.records.row import COLUMNS, Kind, Preview, Row
 from lockgate.records.sketch import bucket_of
 
 FIRST_US = 1_420_070_400_000_000
@@ -30,13 +33,34 @@ FIRST_US = 1_420_070_400_000_000
 SLACK_US = 86_400_000_000
 """How far the clock of another machine may be ahead."""
 _MAX_ID = 256
-_MAX_INT = 2**63
+_MAX_TEXT = 65_536
+_BAD_REQUEST = 400
+_MAX_COUNT = 10**10
+_DAY_US = 86_400_000_000
+_RANGES = {
+    "status_code": (100, 599), "duration_us": (0, 7 * _DAY_US), "_us": (0, 400 * _DAY_US), "_nano": (0, 10**14),
+    "_bytes": (0, 2**40),
+}  # fmt: skip
+"""Between what numbers lie, by what their column's name ends with: seven days, $100,000 for one request."""
 _HASHED = re.compile(r"sha256:[0-9a-f]{8}\Z")
 _TEXTS = ("user_agent", "request_model", "trace_id", "span_id", "parent_span_id", "span_name", "client_request_id",
           "path", "error_message", "end_user")  # fmt: skip
 """Columns that hold what clients and providers wrote."""
 _BUCKETS = {"duration_bucket": "duration_us", "ttft_bucket": "ttft_us", "overhead_bucket": "overhead_us"}
+_NEEDED = ("id", "started_us")
 _KNOWN = frozenset({*COLUMNS, *PREVIEWS, *BODIES})
+
+
+def check_columns(names: Sequence[str]) -> None:
+    """Check what columns a file names. Raises InvalidRequest for one that is none, is there twice, or is missing."""
+    for name in names:
+        if name not in _KNOWN and not any(name.startswith(each) and name != each for each in METADATA_PREFIXES):
+            raise InvalidRequest(f"there is no column {name!r}")
+        if names.count(name) > 1:
+            raise InvalidRequest(f"the column {name!r} is there twice")
+    for name in _NEEDED:
+        if name not in names:
+            raise InvalidRequest(f"there is no column {name}, which every record needs; a full export has it")
 
 
 class Imported(Struct, frozen=True):
@@ -75,7 +99,7 @@ def _row(given: Mapping[str, object], now_us: int) -> Row:
     fields = {name: given[name] for name in SHOWN if name in given}
     if metadata is not None:
         fields["metadata"] = metadata
-    for name in ("id", "started_us"):
+    for name in _NEEDED:
         if name not in fields:
             raise ValueError(f"{name} is missing")
     try:
@@ -89,14 +113,36 @@ def _row(given: Mapping[str, object], now_us: int) -> Row:
         raise ValueError("started_us: microseconds since 1970, from 2015 to now")
     for name, kind in COLUMNS.items():
         value = getattr(row, name)
-        if kind == "int" and value is not None and not -_MAX_INT <= value < _MAX_INT:
-            raise ValueError(f"{name}: a number of 64 bits")
-        if kind == "float" and value is not None and not math.isfinite(value):
-            raise ValueError(f"{name}: a finite number")
-        if kind == "json" and value is not None and not _is_json(value):
-            raise ValueError(f"{name}: this is no JSON")
+        if value is not None and (fault := _fault_of(name, kind, value)) is not None:
+            raise ValueError(f"{name}: {fault}")
     derived = {name: None if (us := getattr(row, of)) is None else bucket_of(us) for name, of in _BUCKETS.items()}
+    if "is_error" not in fields and row.status_code is not None:
+        derived["is_error"] = row.status_code >= _BAD_REQUEST
     return structs.replace(row, **derived, end_user_hash=user_hash(row.end_user))
+
+
+def _fault_of(name: str, kind: Kind, value: Any) -> str | None:
+    """Return why a value cannot be one of a request, however it is written; None when it can."""
+    match kind:
+        case "int" if name not in ("started_us", "end_user_hash"):
+            low, high = _range_of(name)
+            return None if low <= value <= high else f"a number from {low} to {high}"
+        case "float":
+            return None if 0 <= value < math.inf else "a number from 0 on"
+        case "text":
+            return None if len(value) <= _MAX_TEXT else f"at most {_MAX_TEXT} characters"
+        case "json":
+            return None if _is_json(value) else "this is no JSON"
+        case "list":
+            return None if all(len(text) <= _MAX_TEXT for text in value) else f"at most {_MAX_TEXT} characters each"
+        case _:
+            return None
+
+
+@lru_cache(maxsize=256)
+def _range_of(name: str) -> tuple[int, int]:
+    """Return between what a number lies; sums over millions of requests must still be numbers of 64 bits."""
+    return next((limits for ending, limits in _RANGES.items() if name.endswith(ending)), (0, _MAX_COUNT))
 
 
 def _metadata(given: Mapping[str, object]) -> Mapping[str, object] | None:

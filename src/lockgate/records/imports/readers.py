@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
@@ -21,6 +22,7 @@ from lockgate.errors import InvalidRequest
 from lockgate.records.embedded.duck import Duck, DuckLimits
 from lockgate.records.exports.items import DETAILS
 from lockgate.records.exports.writers import Format
+from lockgate.records.imports.items import check_columns
 from lockgate.records.query.sql import Sql
 from lockgate.records.row import COLUMNS, Kind
 
@@ -31,6 +33,8 @@ _MAX_LINE = 512 << 20
 _KINDS: Mapping[str, Kind] = {**COLUMNS, DETAILS: "json"}
 _read_line = msgspec.json.Decoder(dict[str, Raw]).decode
 _read_value = msgspec.json.Decoder().decode
+_WHOLE = re.compile(r"(-?[0-9]{1,19})(?:\.0+)?")
+_NUMBER = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?")
 _read_bool = {"true": True, "false": False}
 
 
@@ -88,7 +92,7 @@ def _csv(file: IO[bytes]) -> Iterator[Read]:
     limit = csv.field_size_limit(_MAX_LINE)
     try:
         lines = csv.reader(_decoded(file), strict=True)
-        names = next(lines, None)
+        names = _names(lines)
         if names is None:
             return
         kinds = [_KINDS.get(name, "text") for name in names]
@@ -111,6 +115,25 @@ def _csv(file: IO[bytes]) -> Iterator[Read]:
         csv.field_size_limit(limit)
 
 
+def _names(lines: Iterator[list[str]]) -> list[str] | None:
+    """Return the columns that the first line names; None: the file is empty. Raises InvalidRequest."""
+    try:
+        names = next(lines, None)
+    except csv.Error as error:
+        raise InvalidRequest(f"the first line names no columns with commas between them: {error}") from None
+    if names is None:
+        return None
+    other = next((sign for sign in ";\t|" if len(names) == 1 and sign in names[0]), None)
+    if other is not None:
+        raise InvalidRequest(f"the columns are parted by {other!r} instead of commas: import the export itself, for "
+                             "programs that write such files also round numbers and times")  # fmt: skip
+    try:
+        check_columns(names)
+    except InvalidRequest as error:
+        raise InvalidRequest(f"the first line: {error.message}") from None
+    return names
+
+
 def _cells(names: Iterable[str], kinds: Iterable[Kind], cells: Iterable[str]) -> Values:
     found: dict[str, object] = {}
     for name, kind, cell in zip(names, kinds, cells, strict=True):
@@ -129,13 +152,17 @@ def _of_cell(kind: Kind, cell: str) -> object:
         case "json":
             return cell
         case "int":
-            return int(cell)
+            if (whole := _WHOLE.fullmatch(cell)) is None:
+                raise ValueError(f"{cell[:40]!r} is no whole number; spreadsheets round large ones")
+            return int(whole[1])
         case "float":
+            if _NUMBER.fullmatch(cell) is None:
+                raise ValueError(f"{cell[:40]!r} is no number")
             return float(cell)
         case "bool":
-            if cell not in _read_bool:
+            if cell.lower() not in _read_bool:
                 raise ValueError(f"{cell[:20]!r} is neither true nor false")
-            return _read_bool[cell]
+            return _read_bool[cell.lower()]
         case "list" | "map":
             return _read_value(cell)
 
@@ -157,6 +184,7 @@ def _parquet(path: Path, temp: Path) -> Iterator[Read]:
     with closing(Duck(_LIMITS, temp)) as duck:
         try:
             names = [str(row[0]) for row in duck.rows(Sql("DESCRIBE SELECT * FROM read_parquet(?)", (str(path),)))]
+            check_columns(names)
             for batch in duck.batches(Sql("SELECT * FROM read_parquet(?)", (str(path),)), _READ_S):
                 for row in batch:
                     number += 1

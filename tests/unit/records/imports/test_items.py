@@ -2,8 +2,9 @@
 
 import pytest
 
+from lockgate.errors import InvalidRequest
 from lockgate.records.from_record import user_hash
-from lockgate.records.imports.items import FIRST_US, SLACK_US, read_item
+from lockgate.records.imports.items import FIRST_US, SLACK_US, check_columns, read_item
 from lockgate.records.redaction import Rules
 from lockgate.records.sketch import bucket_of
 
@@ -26,9 +27,15 @@ def read(rules=None, **values):
         ({"started_us": "now"}, "started_us: Expected `int`, got `str`"),
         ({"started_us": FIRST_US - 1}, "started_us: microseconds since 1970"),
         ({"started_us": NOW_US + SLACK_US + 1}, "started_us: microseconds since 1970"),
-        ({"cost_nano": 2**63}, "cost_nano: a number of 64 bits"),
+        ({"cost_nano": 2**63}, "cost_nano: a number from 0 to 100000000000000"),
+        ({"cost_nano": -1}, "cost_nano: a number from 0 to"),
+        ({"total_tokens": -5}, "total_tokens: a number from 0 to 10000000000"),
+        ({"duration_us": 10**12}, "duration_us: a number from 0 to 604800000000"),
+        ({"status_code": 99999}, "status_code: a number from 100 to 599"),
+        ({"model": "y" * 70_000}, "model: at most 65536 characters"),
+        ({"tool_names": ["y" * 70_000]}, "tool_names: at most 65536 characters each"),
         ({"cost_nano": 1.5}, "cost_nano: Expected `int | null`, got `float`"),
-        ({"output_tps": float("nan")}, "output_tps: a finite number"),
+        ({"output_tps": float("nan")}, "output_tps: a number from 0 on"),
         ({"attempts": "[1"}, "attempts: this is no JSON"),
         ({"tool_names": "x"}, "tool_names: Expected `array`, got `str`"),
         ({"metadata": {"a": 1}}, r"metadata\[...\].*: Expected `str`, got `int`"),
@@ -107,3 +114,27 @@ def test_hashes_that_stand_for_headers_stay():
     assert headers[0] == ("x-api-token", "sha256:0123abcd")
     assert headers[1][1].startswith("sha256:")
     assert headers[1][1] != "sha256:0123abcd"
+
+
+@pytest.mark.parametrize("values, failed", [({}, False), ({"is_error": False}, False), ({"is_error": None}, True)])
+def test_a_status_says_whether_a_request_failed_where_nothing_else_does(values, failed):
+    assert read(status_code=500, **values).row.is_error is (failed or not values)
+
+
+@pytest.mark.parametrize(
+    "names, message",
+    [
+        (["id", "started_us", "colour"], "there is no column 'colour'"),
+        (["id", "started_us", "meta."], "there is no column 'meta.'"),
+        (["id", "started_us", "model", "model"], "the column 'model' is there twice"),
+        (["started_us"], "there is no column id, which every record needs"),
+        ([" id"], "there is no column ' id'"),
+    ],
+)
+def test_columns_are_checked_before_any_record(names, message):
+    with pytest.raises(InvalidRequest, match=message):
+        check_columns(names)
+
+
+def test_columns_of_exports_are_columns():
+    check_columns(["id", "started_us", "meta.team", "metadata.x", "request_preview", "body_details", "end_user_hash"])
