@@ -19,6 +19,7 @@ from bench.payloads import Shape, write_body
 from bench.systems import CACHE_HEADER, GATEWAY_KEY, PATHS, REFRESH_HEADER
 
 if TYPE_CHECKING:
+    from lockgate.core.record import Opened
     from lockgate.dataplane.app import DataPlane
 
 _CONFIG = """\
@@ -78,6 +79,7 @@ class _Answer:
     """A provider's answer that is all there."""
 
     status = 200
+    opened: Opened | None = None
 
     def __init__(self, *, is_stream: bool) -> None:
         self._parts = iter(_EVENTS if is_stream else [_WHOLE])

@@ -10,7 +10,7 @@ from lockgate.core.cached import CachedReply
 from lockgate.core.capture import Capture
 from lockgate.core.http import Headers, Origin, UpstreamRequest
 from lockgate.core.limits import Budget, Charge, Charged, Claim, Demand, Grant, Refusal, Spent, Usage
-from lockgate.core.record import Record
+from lockgate.core.record import Opened, Record
 
 
 class UpstreamResponse(Protocol):
@@ -19,6 +19,8 @@ class UpstreamResponse(Protocol):
     status: int
     headers: Headers
     """Names in lower case; bodies are already free of chunked framing, content-encoding is not undone."""
+    opened: Opened | None
+    """What it took to open the connection; ``REUSED`` when it was there already, None when nobody knows."""
 
     async def read(self, limit_bytes: int) -> bytes:
         """Return the whole body, or raise Malformed when it is longer than the limit."""

@@ -31,7 +31,7 @@ def test_for_whom_and_for_what(tmp_path: Path, workers: int) -> None:
         named.chat.completions.create(model=MODEL, max_tokens=20, messages=MESSAGES, user="maria")
         wait_for(server, 3)
         (found,) = logs(server, "trace_id=run-7")
-        assert (found["end_user"], found["span_name"], found["extra"]) == ("maria", "step", {"is_metadata_cut": True})
+        assert (found["end_user"], found["span_name"], found["metadata_truncated"]) == ("maria", "step", True)
         assert (found["metadata"]["n"], len(found["metadata"]["long"])) == ("5", 128)
         users = client.analytics.groups.users(**day()).data
         assert {row["user"]: row["requests"] for row in users} == {"otto": 1, "maria": 1, "kim": 1}

@@ -10,6 +10,7 @@ import httpx
 import portkey_ai
 import pytest
 
+import lockgate
 from tests.e2e.gateway import Server, clean_environment, running
 
 KEYS = {"LOCKGATE_API_KEY": "k", "LOCKGATE_ADMIN_KEY": "boss"}
@@ -79,3 +80,49 @@ def test_a_killed_gateway_loses_and_doubles_no_record(tmp_path: Path) -> None:
     with running(["up", "--port", "0"], folder=tmp_path, environment=environment) as server:
         found = wait_for(server, 15)
         assert len(found) == len({one["id"] for one in found}) == 15
+
+
+def test_a_record_says_who_called_what_served_and_which_way_it_went(tmp_path: Path) -> None:
+    config = '{"cache": {"mode": "simple"}, "strategy": {"mode": "single"}, "targets": [{"provider": "@anthropic"}]}'
+    headers = {
+        "x-portkey-api-key": "k", "x-portkey-config": config, "user-agent": "OpenAI/Python 3.54.0",
+        "x-portkey-trace-id": "1729", "x-portkey-cache-namespace": "shelf", "x-forwarded-for": "203.0.113.9",
+    }  # fmt: skip
+    body = {"model": "claude-haiku-4-5-20251001", "max_tokens": 20, "messages": [{"role": "user", "content": "Hello!"}]}
+    with running(["up", "--port", "0"], folder=tmp_path, environment=clean_environment(**KEYS)) as server:
+        url = f"{server.url}/v1/chat/completions"
+        for more in ({}, {}, {"stream": True, "max_tokens": 21}):
+            answer = httpx.post(url, json=body | more, headers=headers, trust_env=False, timeout=30)
+            assert answer.status_code == 200, answer.text
+        stream, hit, miss = wait_for(server, 3)
+        for one in (stream, hit, miss):
+            assert (one["client_sdk"], one["client_sdk_version"], one["client_ip"]) == (
+                "openai-python",
+                "3.54.0",
+                "127.0.0.0/24",
+            )
+            assert (one["principal_type"], one["config_source"], one["state"]) == ("service_key", "inline", "done")
+            assert (one["trace_id"], len(one["trace_id_w3c"])) == ("1729", 32)
+            assert one["node_id"].endswith(f"-{server.process.pid}")
+            assert (one["gateway_version"], one["cache_namespace"]) == (lockgate.__version__, "shelf")
+            assert (one["workspace_slug"], one["response_model"]) == (stream["workspace_slug"], one["model"])
+            assert one["org_id"]
+        for one in (stream, miss):
+            assert (one["upstream_status"], one["upstream_model"]) == (200, body["model"])
+            assert (one["upstream_host"], one["usage_source"]) == ("127.0.0.1", "provider")
+            assert (one["message_count"], one["tool_count"]) == (1, 0)
+        assert (miss["conn_reused"], stream["conn_reused"]) == (False, True)
+        assert miss["connect_us"] > 0
+        assert stream["stream_complete"] is True
+        assert (stream["chunk_count"] > 0, stream["finish_reasons"]) == (True, [stream["finish_reason"]])
+        assert (hit["usage_source"], hit["cache_source_log_id"]) == ("cache", miss["id"])
+        assert hit["cache_key_hash"] == miss["cache_key_hash"] != stream["cache_key_hash"]
+        assert hit["cache_saved_us"] >= 0
+        assert "upstream_status" not in hit
+        for query, wanted in (
+            ("sdk:openai-python namespace:shelf usage_source:cache", [hit]),
+            ("reused:yes complete:yes chunks>0", [stream]),
+            ("ip:127.0.0.0/24 host:127.0.0.1 messages:1 principal:service_key", [stream, miss]),
+            (f"trace_id_w3c:{miss['trace_id_w3c']} version:{lockgate.__version__}", [stream, hit, miss]),
+        ):
+            assert [one["id"] for one in logs(server, f"query={query}")] == [one["id"] for one in wanted]

@@ -50,6 +50,7 @@ from lockgate.app.records import Desk
 from lockgate.app.snapshots import Snapshots, given_keys
 from lockgate.app.under_way import rows_under_way
 from lockgate.config import Document
+from lockgate.core.addresses import full_address, hashed_address, truncated_address
 from lockgate.core.limits import Drift
 from lockgate.dataplane.app import NO_BODIES, DataPlane
 from lockgate.dataplane.purse import RENEW_S
@@ -66,6 +67,7 @@ from lockgate.store.batch_book import DatabaseBatchBook
 from lockgate.store.bootstrap import Begun, FirstStart, begin
 from lockgate.store.cache_memory import MemoryCache
 from lockgate.store.config_file import ConfigFile
+from lockgate.store.daily_salt import DailySalt
 from lockgate.store.directory import Directory, open_directory, utc_now
 from lockgate.store.outbox import Outbox
 from lockgate.store.secrets import SecretReader
@@ -303,6 +305,8 @@ class Gateway:
             control=admin,
             roll=random.SystemRandom().random,
             expose=metrics.expose,
+            node_id=f"{socket.gethostname()[:64]}-{os.getpid()}",
+            shown_address=_address_rule(document.records.client_ip, self._state.path),
             bodies=desk or NO_BODIES,
             circuits=self._circuits(clock, stack),
         )
@@ -569,6 +573,20 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _address_rule(mode: str, folder: Path) -> Callable[[str, float], str | None]:
+    """Return what says how much of a client's address is kept."""
+    match mode:
+        case "full":
+            return lambda address, _now_s: full_address(address)
+        case "truncated":
+            return lambda address, _now_s: truncated_address(address)
+        case "hashed":
+            salt = DailySalt(folder / "address-salt")
+            return lambda address, now_s: hashed_address(address, salt.at(now_s))
+        case _:
+            return lambda _address, _now_s: None
 
 
 def load_dialects() -> dict[str, Dialect]:

@@ -17,15 +17,19 @@ from lockgate.records.row import Row
 from lockgate.records.store import Entry
 
 _GROUPS: Mapping[str, Sequence[str]] = {
-    "": ("id", "time", "outcome", "status", "error", "origin", "message", "kind", "source", "simulated"),
+    "": ("id", "time", "outcome", "status", "upstream_status", "error", "error_type",
+         "provider_error_code", "origin", "message", "kind", "source", "simulated"),
     "request": ("method", "path", "route", "dialect", "request_model", "stream", "request_bytes", "response_bytes",
-                "app", "agent", "dropped", "adjusted"),
-    "who": ("workspace", "key_name", "key", "member", "user", "session", "env"),
-    "routing": ("slug", "provider", "model", "config", "config_version", "target", "attempts", "retries", "fallbacks",
-                "rescued", "tier"),
-    "cache": ("cache_status", "cache_age_us", "cache_saved_nano"),
-    "ids": ("trace", "span", "parent", "span_name", "response", "upstream", "request"),
-    "answer": ("finish", "ttft", "duration", "tps", "tool", "guardrail", "gone"),
+                "messages", "tools", "tool_choice", "app", "sdk", "client_sdk_version", "agent", "dropped", "adjusted"),
+    "who": ("org", "workspace", "workspace_slug", "key_name", "key", "principal", "member", "user", "session", "env",
+            "ip"),
+    "routing": ("slug", "integration", "provider", "model", "upstream_model", "response_model", "host", "region",
+                "config", "config_version", "config_source", "target", "attempts", "retries", "fallbacks", "rescued",
+                "tier", "reused", "dns_us", "connect_us", "tls_us", "node", "version"),
+    "cache": ("cache_status", "namespace", "cache_age_us", "cache_saved_nano", "cache_saved_us", "cache_source_log_id",
+              "cache_key_hash"),
+    "ids": ("trace", "trace_id_w3c", "span", "parent", "span_name", "response", "upstream", "request"),
+    "answer": ("finish", "complete", "chunks", "ttft", "duration", "tps", "tool", "guardrail", "gone"),
 }  # fmt: skip
 _STAGES = ("receive", "earlier", "prepare", "upstream_first", "upstream_rest", "finish")
 _TOKENS = ("in_uncached", "in_cache_read", "in_cache_write_5m", "in_cache_write_1h", "in_audio", "out_text",

@@ -30,8 +30,8 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Where clients reach Lockgate, such as ``https://ai.example.com``; addresses in answers begin with it. When left
     out, the request's own ``Host``."""
     trust_forwarded: bool = False
-    """Take ``X-Forwarded-Proto`` and ``X-Forwarded-Host`` for where clients reach Lockgate: only behind a proxy that
-    sets them."""
+    """Take ``X-Forwarded-Proto`` and ``X-Forwarded-Host`` for where clients reach Lockgate, and the last address in
+    ``X-Forwarded-For`` for theirs: only behind a proxy that sets them."""
     trusted_custom_hosts: tuple[str, ...] = ()
     """Hosts that ``x-portkey-custom-host`` may name though their addresses are private: names, IPs, ``*.domain``."""
 
@@ -263,6 +263,9 @@ class RecordSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What ``redacted`` cuts out of JSON bodies: ``metadata.ssn``, ``messages[*].name``."""
     sensitive_headers: tuple[str, ...] = ()
     """Headers of which only a hash is kept, beside those that are always left out."""
+    client_ip: Literal["full", "truncated", "hashed", "off"] = "truncated"
+    """What is kept of a client's address: ``full``; ``truncated`` to its network, /24 or of IPv6 /48; ``hashed``, which
+    tells clients apart for a day; ``off``, nothing. Taken over at the start."""
     body_days: Count = 30
     """How many days bodies are kept; never longer than the records."""
     body_bytes: Count = 10 * 1024 * 1024

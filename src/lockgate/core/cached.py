@@ -28,6 +28,10 @@ class CachedReply(Struct, frozen=True, kw_only=True):
     """What was lost on the way to the provider and back, as the first answer named it."""
     adjusted: tuple[str, ...] = ()
     """What was changed in meaning."""
+    record_id: str | None = None
+    """Of the request that it was made for."""
+    took_ms: float | None = None
+    """How long that one took until the answer was there."""
 
     @property
     def size_bytes(self) -> int:

@@ -69,6 +69,18 @@ class Stages(Struct, frozen=True, kw_only=True, gc=False):
     finish: float = 0.0
 
 
+class Opened(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """How long it took to open a connection, in milliseconds; a phase that there was not is None."""
+
+    dns_ms: float | None = None
+    tcp_ms: float | None = None
+    tls_ms: float | None = None
+
+
+REUSED = Opened()
+"""Stands for a connection that was there already."""
+
+
 class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One try at one target. ``status`` is the provider's, None when no answer came."""
 
@@ -78,6 +90,8 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     status: int | None = None
     error: str | None = None
     """The stable code of the error, never its message."""
+    error_type: str | None = None
+    """Its kind, as clients read it."""
     duration_ms: float = 0.0
     first_byte_ms: float | None = None
     upstream_request_id: str | None = None
@@ -93,6 +107,14 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """How long was waited before it."""
     cost_nanos: int | None = None
     """What it cost, when it failed and cost all the same."""
+    host: str | None = None
+    """Where it was sent, unless a caller chose the host."""
+    retry_after_ms: float | None = None
+    """How long the provider asked to wait."""
+    opened: Opened | None = None
+    """The connection that was opened for it."""
+    is_reused: bool = False
+    """It went over a connection that was there already."""
 
 
 class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -106,15 +128,7 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     method: str
     request_path: str | None = None
     """As the client asked for it, without its query."""
-    source: str | None = None
-    """replay: sent again from a record; None: a client's own."""
-    replay_of: str | None = None
-    """The record that was sent again."""
     span_id: str = ""
-    parent_span_id: str | None = None
-    span_name: str | None = None
-    client_request_id: str | None = None
-    """``x-request-id`` of the request."""
     response_id: str | None = None
     """The id in the answer."""
     route: str
@@ -122,54 +136,91 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     status: int
     key_id: str | None = None
     key_name: str | None = None
+    key_kind: str | None = None
+    """workspace-service, workspace-user or organisation-service."""
     workspace_id: str | None = None
-    user_id: str | None = None
-    metadata: Metadata = NO_METADATA
-    is_metadata_cut: bool = False
-    """Whether some of what the client said was too long or too much, and is not whole."""
+    workspace_slug: str | None = None
     provider: str | None = None
     slug: str | None = None
     model_asked: str | None = None
     model: str | None = None
     is_stream: bool = False
-    is_client_gone: bool = False
-    is_simulated: bool = False
-    error: str | None = None
-    """The stable code of the error that ended the exchange."""
-    error_origin: str | None = None
-    """gateway, provider or client."""
-    error_message: str | None = None
-    """Which limit refused, in the words that the client got; of other errors nothing."""
     stop_reason: str | None = None
     attempts: tuple[Attempt, ...] = ()
-    config_id: str | None = None
-    """The config that routed it: a saved one's id, or a hash of an inline one."""
-    config_version: int | None = None
-    path: str | None = None
-    """The place in the config of the target that answered."""
-    cache_status: str | None = None
-    """disabled, hit, miss or refresh; None without a config."""
-    cache_age_s: int | None = None
-    """How old the answer was that came from the cache."""
-    cache_saved_nanos: int = 0
-    """What the answer from the cache would have cost."""
     tokens: TokenCounts = TokenCounts()
     cost: CostLine | None = None
     """None where no model was asked."""
-    grant: str = ""
-    """The reservation that the charges settle; settling it twice changes nothing."""
-    charges: tuple[Charge, ...] = ()
-    """What budgets and long windows are charged."""
     stages: Stages = Stages()
     duration_ms: float = 0.0
-    first_event_ms: float | None = None
-    """From the start until the first bytes of a streamed answer went to the client."""
     bytes_in: int = 0
     bytes_out: int = 0
     log_mode: str | None = None
     """What may be kept of the bodies: full, redacted, metrics_only or off; None: nobody is known who could say."""
     log_mode_reason: str | None = None
     """Who said so: configuration, organisation, workspace, key, header."""
+    user_agent: str | None = None
+    client_ip: str | None = None
+    node_id: str | None = None
+    gateway_version: str | None = None
+    source: str | None = None
+    """replay: sent again from a record; None: a client's own."""
+    replay_of: str | None = None
+    """The record that was sent again."""
+    parent_span_id: str | None = None
+    span_name: str | None = None
+    client_request_id: str | None = None
+    """``x-request-id`` of the request."""
+    org_id: str | None = None
+    user_id: str | None = None
+    metadata: Metadata = NO_METADATA
+    is_metadata_cut: bool = False
+    """Whether some of what the client said was too long or too much, and is not whole."""
+    integration_id: str | None = None
+    """The slug of the integration that holds the credential."""
+    is_client_gone: bool = False
+    is_simulated: bool = False
+    error: str | None = None
+    """The stable code of the error that ended the exchange."""
+    error_origin: str | None = None
+    """gateway, provider or client."""
+    error_type: str | None = None
+    """Its kind, as clients read it: invalid_request_error, ..."""
+    provider_error_code: str | None = None
+    """The provider's own code."""
+    error_message: str | None = None
+    """Which limit refused, in the words that the client got; of other errors nothing."""
+    config_id: str | None = None
+    """The config that routed it: a saved one's id, or a hash of an inline one."""
+    config_version: int | None = None
+    config_source: str | None = None
+    """Who named it: header, key_default or workspace_default."""
+    path: str | None = None
+    """The place in the config of the target that answered."""
+    cache_status: str | None = None
+    """disabled, hit, miss or refresh; None without a config."""
+    cache_age_s: int | None = None
+    """How old the answer was that came from the cache."""
+    cache_key_hash: str | None = None
+    cache_namespace: str | None = None
+    cache_source_id: str | None = None
+    """The record whose answer was used again."""
+    cache_source_ms: float | None = None
+    """How long that one took."""
+    cache_saved_nanos: int = 0
+    """What the answer from the cache would have cost."""
+    grant: str = ""
+    """The reservation that the charges settle; settling it twice changes nothing."""
+    charges: tuple[Charge, ...] = ()
+    """What budgets and long windows are charged."""
+    first_event_ms: float | None = None
+    """From the start until the first bytes of a streamed answer went to the client."""
+    chunk_count: int | None = None
+    """Events of a stream: all that were relayed as they came, else those with content."""
+    message_count: int | None = None
+    """Of a request that was translated, like the next two."""
+    tool_count: int | None = None
+    tool_choice: str | None = None
+    tool_names: tuple[str, ...] = ()
+    """Tools that a translated answer called."""
     dropped: tuple[str, ...] = ()
     adjusted: tuple[str, ...] = ()
-    user_agent: str | None = None

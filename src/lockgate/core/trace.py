@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from hashlib import sha256
 
 from msgspec import Struct
 
 _TRACEPARENT = re.compile(rb"^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
 _PARENT = re.compile(rb"^00-[0-9a-f]{32}-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}$")
+_UUID = re.compile(r"^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+_HEX = re.compile(r"^(?!0{32})[0-9a-f]{32}\Z")
 _RECORD_ID = re.compile(rb"rec_[0-9a-f]{32}")
 REPLAY_HEADER = b"x-lockgate-replay-of"
 _SPAN_HEADERS = frozenset({b"traceparent", b"x-portkey-parent-span-id", b"x-portkey-span-name", b"x-portkey-span-id"})
@@ -38,6 +41,19 @@ def trace_id_of(headers: Mapping[bytes, bytes], fallback: str) -> bytes:
     parent = headers.get(b"traceparent")
     found = _TRACEPARENT.match(parent) if parent is not None else None
     return found[1] if found else fallback.encode("ascii")
+
+
+def w3c_trace_id(trace_id: str, workspace_id: str) -> str:
+    """Return the 32 hexadecimal digits that W3C's headers and OTLP want of a trace id, the same for equal ids.
+
+    Source: observability specification, section 2.2.
+    """
+    plain = trace_id.lower()
+    if _UUID.match(plain):
+        plain = plain.replace("-", "")
+    if _HEX.match(plain):
+        return plain
+    return sha256(f"{workspace_id}{trace_id}".encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def replay_of(headers: Mapping[bytes, bytes]) -> str | None:

@@ -89,8 +89,11 @@ class DataPlane:
         circuits: CircuitBook | None = None,
         roll: Callable[[], float] = _first,
         expose: Callable[[str], tuple[str, bytes]] | None = None,
+        node_id: str | None = None,
+        shown_address: Callable[[str, float], str | None] = lambda address, now_s: None,
     ) -> None:
-        """``expose`` takes an Accept header and returns content type and text of the metrics.
+        """``expose`` takes an Accept header and returns content type and text of the metrics; ``shown_address`` says
+        what may be kept of a client's address at a time.
 
         Without ``circuits`` they are those of this process alone.
         """
@@ -99,6 +102,8 @@ class DataPlane:
         self._expose = expose
         self.bodies = bodies
         self.roll = roll
+        self.node_id = node_id
+        self.shown_address = shown_address
         self.crossroads = Crossroads(frozenset(snapshot.raw_targets), circuits or Circuits())
         self.counters = counters
         self.batch_book = batch_book

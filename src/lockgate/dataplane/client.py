@@ -91,6 +91,15 @@ class ClientConnection:
             raise ClientGone("the client left before its request was complete")
         return message
 
+    def address(self, *, trusts_forwarded: bool) -> str | None:
+        """Return the address of the client, as a trusted proxy in front of us saw it if there is one."""
+        if trusts_forwarded:
+            for name, value in self.scope["headers"]:
+                if name == b"x-forwarded-for":
+                    return str(value, "latin-1").rpartition(",")[2].strip()
+        client = self.scope.get("client")
+        return str(client[0]) if client else None
+
     # ---- the disconnect
 
     def watch(self, task: asyncio.Task[Any] | None = None) -> None:

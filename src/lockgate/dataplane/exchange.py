@@ -445,6 +445,7 @@ class Exchange:
     async def _translate(self, dialect: Dialect, choice: Choice, body: bytes) -> tuple[Written, Call]:
         """Read the call in the client's dialect and write it in the target's."""
         call = self.dialect.read_call(body)
+        self.ledger.translating(call)
         fetched: tuple[str, ...] = ()
         if not choice.target.provider.takes_document_urls and may_have_urls(body):
             if self.documents is None:
@@ -541,7 +542,7 @@ class Exchange:
         except Unreachable as error:
             raise self._named(error) from error
         request_id = header_in(response.headers, b"request-id") or header_in(response.headers, b"x-request-id")
-        self.ledger.answered(response.status, request_id)
+        self.ledger.answered(response, request_id)
         if header_in(response.headers, b"x-lockgate-simulated"):
             # a record may point at a simulator that runs on its own
             self.is_simulated = True

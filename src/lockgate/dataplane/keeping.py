@@ -117,7 +117,8 @@ class Keeping:
     def __init__(self, exchange: Exchange, key: str, use: CacheUse, age_s: int) -> None:
         self._exchange = exchange
         self._store: CacheStore = exchange.plane.cache
-        self._key = key
+        self.key = key
+        """A hash of all that equal requests have in common."""
         self._use = use
         self._age_s = age_s
         self._flight: Flight | None = None
@@ -130,9 +131,9 @@ class Keeping:
         """Return a kept answer, or the one that an equal request gets at this moment."""
         if self._use is not CacheUse.LOOKUP:
             return None
-        found = await self._store.get(self._key)
+        found = await self._store.get(self.key)
         if found is None:
-            flight = await self._store.join(self._key)
+            flight = await self._store.join(self.key)
             if flight.leads:
                 self._flight = flight
                 return None
@@ -179,18 +180,21 @@ class Keeping:
             if self._reply is not None:
                 ledger = self._exchange.ledger
                 self._reply = structs.replace(self._reply, dropped=ledger.dropped, adjusted=ledger.adjusted)
-                await self._store.put(self._key, self._reply, self._age_s)
+                await self._store.put(self.key, self._reply, self._age_s)
         finally:
             flight, self._flight = self._flight, None
             if flight is not None:
                 await flight.land(self._reply)
 
     def _made(self, body: bytes, model: str | None, usage: Usage) -> CachedReply:
+        exchange = self._exchange
         return CachedReply(
             body=body,
-            created_at=self._exchange.plane.clock.unix(),
-            provider=self._exchange.provider_name,
+            created_at=exchange.plane.clock.unix(),
+            provider=exchange.provider_name,
             model=model,
+            record_id=exchange.record_id,
+            took_ms=round((exchange.plane.clock.monotonic() - exchange.ledger.started_s) * 1000, 3),
             tokens=TokenCounts(
                 input=usage.input,
                 output=usage.output,

@@ -4,31 +4,56 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
+import lockgate
 from lockgate.catalog.prices_cost import Cost
 from lockgate.core.billable import place_of, speed_of, units_of
 from lockgate.core.cached import CachedReply
-from lockgate.core.chat import Reply, Usage
+from lockgate.core.chat import Call, Reply, ToolUseBlock, Usage
 from lockgate.core.limits import Charge
-from lockgate.core.record import NO_UNITS, SCHEMA_VERSION, Attempt, CostLine, Record, Stages, TokenCounts
-from lockgate.core.trace import replay_of, span_of
-from lockgate.dataplane.headers import decode
+from lockgate.core.record import (
+    NO_UNITS,
+    REUSED,
+    SCHEMA_VERSION,
+    Attempt,
+    CostLine,
+    Opened,
+    Record,
+    Stages,
+    TokenCounts,
+)
+from lockgate.core.trace import Span, replay_of, span_of
+from lockgate.dataplane.headers import decode, text_of
 from lockgate.dataplane.purse import Purse
 from lockgate.dialects import Summary, Written
-from lockgate.errors import ClientGone, Draining, GatewayError, LimitReached, TimedOut, Unauthenticated, UpstreamError
+from lockgate.errors import (
+    ClientGone,
+    Draining,
+    GatewayError,
+    LimitReached,
+    Rejected,
+    TimedOut,
+    Unauthenticated,
+    UpstreamError,
+)
 from lockgate.plan.keys import PREFIX
 from lockgate.plan.resolve import Choice
+from lockgate.ports import UpstreamResponse
 
 if TYPE_CHECKING:
     from lockgate.dataplane.app import DataPlane
     from lockgate.dataplane.exchange import Exchange
+    from lockgate.dataplane.walk import Walk
 
 _MAX_TEXT = 256
 _KEY = re.compile(re.escape(PREFIX) + r"[A-Za-z0-9]{16,}")
 _OK = 200
+_CONFIG = b"x-portkey-config"
+_NAMESPACE = b"x-portkey-cache-namespace"
+_MOST_TOOLS = 64
 _EVENT_OVERHEAD_BYTES = {"anthropic_messages": 120, "openai_chat": 230}
 """What an event of a stream holds beside its text, about."""
 _BYTES_PER_TOKEN = 4
@@ -57,6 +82,12 @@ class Ledger:
     """About how many tokens the request holds, for answers that are cut before the provider says."""
     content_bytes = 0
     """About how much text of a streamed answer went to the client."""
+    chunk_count = 0
+    """Events of it: all that were relayed as they came, else those with content."""
+    tool_names: tuple[str, ...] = ()
+    """Tools that a translated answer called."""
+    _call: Call | None = None
+    _opened: Opened | None = None
     _is_closed = False
     _is_sampled = False
     _t_received = _t_sent = _t_first = _t_done = _t_first_event = 0.0
@@ -116,9 +147,14 @@ class Ledger:
         if choice is not None:
             self._earlier += (self._attempt(choice, end, error, cost.nanos or None if cost else None),)
         self._t_sent = self._t_first = self._t_done = 0.0
-        self._upstream_status = self._upstream_id = None
+        self._upstream_status = self._upstream_id = self._opened = None
         self.usage, self.model, self.stop_reason, self.content_bytes = Usage(), None, None, 0
+        self.chunk_count, self.tool_names = 0, ()
         self.dropped = self.adjusted = ()
+
+    def translating(self, call: Call) -> None:
+        """The request was read, to be written in another dialect."""
+        self._call = call
 
     def prepared(self, written: Written) -> None:
         """The upstream request is written."""
@@ -128,10 +164,10 @@ class Ledger:
         """The upstream request goes out now."""
         self._t_sent = self._now()
 
-    def answered(self, status: int, request_id: bytes | None) -> None:
+    def answered(self, response: UpstreamResponse, request_id: bytes | None) -> None:
         """The head of the provider's answer is there."""
         self._t_first = self._now()
-        self._upstream_status = status
+        self._upstream_status, self._opened = response.status, response.opened
         self._upstream_id = decode(request_id)[:_MAX_TEXT] if request_id else None
 
     def upstream_done(self) -> None:
@@ -144,13 +180,21 @@ class Ledger:
 
     def relayed(self, events: bytes) -> None:
         """Whole events go to the client as they came; what they hold is only guessed by their size."""
-        self.content_bytes += max(0, len(events) - self._overhead_bytes * events.count(b"\n\n"))
+        count = events.count(b"\n\n")
+        self.chunk_count += count
+        self.content_bytes += max(0, len(events) - self._overhead_bytes * count)
 
     def replied(self, reply: Reply) -> None:
         """A translated whole reply was read."""
         self.model, self.usage, self.stop_reason = reply.model, reply.usage, reply.stop_reason
         self.response_id = reply.id
+        if reply.stop_reason == "tool_use":
+            self.called(*(block.name for block in reply.content if isinstance(block, ToolUseBlock)))
         self.lost(reply.dropped)
+
+    def called(self, *tools: str) -> None:
+        """The answer calls tools of the client."""
+        self.tool_names = (*self.tool_names, *tools)[:_MOST_TOOLS]
 
     def lost(self, parts: Sequence[str]) -> None:
         """Parts of the provider's answer have no place in the client's dialect."""
@@ -242,91 +286,133 @@ class Ledger:
         attempts = self._earlier
         if self._t_sent and choice:
             attempts += (self._attempt(choice, end, error if isinstance(error, UpstreamError) else None),)
-        walk = exchange.walk
-        agent, asked_id = exchange.headers.get(b"user-agent"), exchange.headers.get(b"x-request-id")
+        caller = exchange.caller
+        key = caller.key if caller is not None else None
+        workspace = exchange.workspace if caller is not None else None
+        address = exchange.client.address(trusts_forwarded=exchange.snapshot.trusts_forwarded)
+        agent = exchange.headers.get(b"user-agent")
         method: str = exchange.client.scope["method"]
-        request_id = exchange.request_id
         path: str = exchange.client.scope["path"]
-        span = span_of(exchange.headers, request_id[-17:].replace("-", ""), f"{method} {path}")
-        replayed = replay_of(exchange.headers)
-        return Record(
+        span = span_of(exchange.headers, exchange.request_id[-17:].replace("-", ""), f"{method} {path}")
+        # each member that is named costs time, so that here are only those that most requests have
+        record = Record(
             schema_version=SCHEMA_VERSION,
             id=exchange.record_id,
             trace_id=decode(exchange.trace_id),
             started_at=self.started_at,
             method=method,
             request_path=path[:_MAX_TEXT],
-            source="replay" if replayed else None,
-            replay_of=replayed,
             span_id=span.id,
-            parent_span_id=span.parent,
-            span_name=span.name,
-            client_request_id=decode(asked_id)[:_MAX_TEXT] if asked_id else None,
             response_id=self.response_id,
             route=exchange.route,
             dialect=exchange.dialect.name,
             status=error.status if is_gone and error else self.status or (error.status if error else 0),
             key_id=self.key_id,
-            key_name=exchange.caller.key.name if exchange.caller and exchange.caller.key else None,
-            workspace_id=exchange.workspace.id if exchange.caller else None,
-            user_id=exchange.caller.key.user if exchange.caller and exchange.caller.key else None,
-            metadata=exchange.metadata,
-            is_metadata_cut=exchange.is_metadata_cut,
+            key_name=key.name if key is not None else None,
+            key_kind=key.kind if key is not None else None,
+            workspace_id=workspace.id if workspace is not None else None,
+            workspace_slug=workspace.slug if workspace is not None else None,
             provider=target.provider.name if target else None,
             slug=target.slug if target else None,
             model_asked=_asked(self.model_asked) if self.model_asked else None,
             model=self.model,
             is_stream=self.is_stream,
-            is_client_gone=is_gone,
-            is_simulated=exchange.is_simulated,
-            error=error.code if error else None,
-            error_origin=_origin_of(error) if error else None,
-            error_message=_cut(error.message) if isinstance(error, LimitReached) else None,
             stop_reason=self.stop_reason,
             attempts=attempts,
-            config_id=walk.config_id if walk is not None else None,
-            config_version=walk.config_version if walk is not None else None,
-            cache_status=exchange.cache_status.lower() if walk is not None and walk.has_config else None,
-            cache_age_s=int(max(0.0, self.started_at - self._kept.created_at)) if self._kept is not None else None,
-            cache_saved_nanos=self._saved_nanos,
-            path=walk.path if walk is not None and walk.has_config else None,
             tokens=_tokens(usage),
             cost=cost_line(self.cost) if self.cost is not None else None,
-            grant=self.purse.grant.id if charges else "",
-            charges=charges,
             stages=self._stages(end),
             duration_ms=_ms(end - self._t_start),
-            first_event_ms=_ms(self._t_first_event - self._t_start) if self._t_first_event else None,
             bytes_in=self.bytes_in,
             bytes_out=self.bytes_out,
-            log_mode=exchange.recording.rules.mode if exchange.caller else None,
-            log_mode_reason=exchange.recording.source if exchange.caller else None,
-            dropped=self.dropped,
-            adjusted=self.adjusted,
+            log_mode=exchange.recording.rules.mode if caller is not None else None,
+            log_mode_reason=exchange.recording.source if caller is not None else None,
             user_agent=decode(agent)[:_MAX_TEXT] if agent else None,
+            client_ip=exchange.plane.shown_address(address, self.started_at) if address is not None else None,
+            node_id=exchange.plane.node_id,
+            gateway_version=lockgate.__version__,
         )
+        rare = self._rare(exchange, span, charges)
+        return structs.replace(record, **rare) if rare else record
+
+    def _rare(self, exchange: Exchange, span: Span, charges: tuple[Charge, ...]) -> dict[str, Any]:
+        """Return what most requests have not."""
+        found: dict[str, Any] = {}
+        if self.error is not None:
+            found |= _failure(self.error)
+        walk, call = exchange.walk, self._call
+        if walk is not None and walk.has_config:
+            found |= self._routing(exchange, walk)
+        if call is not None:
+            found["message_count"], found["tool_count"] = len(call.messages), len(call.tools)
+            if call.tool_choice is not None:
+                found["tool_choice"] = call.tool_choice.mode
+            if self.tool_names:
+                found["tool_names"] = self.tool_names
+        if self._t_first_event:
+            found["first_event_ms"] = _ms(self._t_first_event - self._t_start)
+        if self.chunk_count:
+            found["chunk_count"] = self.chunk_count
+        if charges:
+            found["charges"], found["grant"] = charges, self.purse.grant.id
+        if self.dropped or self.adjusted:
+            found["dropped"], found["adjusted"] = self.dropped, self.adjusted
+        if exchange.is_simulated:
+            found["is_simulated"] = True
+        return found | _said(exchange, span)
+
+    def _routing(self, exchange: Exchange, walk: Walk) -> dict[str, Any]:
+        """Return what a config brought, its cache included."""
+        found: dict[str, Any] = {
+            "config_id": walk.config_id,
+            "config_version": walk.config_version,
+            "config_source": _config_source(exchange),
+            "cache_status": exchange.cache_status.lower(),
+            "path": walk.path,
+        }
+        keeping, kept = exchange.keeping, self._kept
+        if keeping is not None:
+            found["cache_key_hash"] = keeping.key
+            found["cache_namespace"] = _cut(text_of(exchange.headers, _NAMESPACE))
+        if kept is not None:
+            found["cache_age_s"] = int(max(0.0, self.started_at - kept.created_at))
+            found["cache_source_id"], found["cache_source_ms"] = kept.record_id, kept.took_ms
+            found["cache_saved_nanos"] = self._saved_nanos
+        return found
 
     def _attempt(
         self, choice: Choice, end: float, error: GatewayError | None, cost_nanos: int | None = None
     ) -> Attempt:
-        target = choice.target
-        return Attempt(
+        target, opened = choice.target, self._opened
+        attempt = Attempt(
             provider=target.provider.name,
             slug=target.slug,
             model=choice.model,
             status=self._upstream_status,
-            error=error.code if error is not None else None,
             duration_ms=_ms((self._t_done or end) - self._t_sent) if self._t_sent else 0.0,
             first_byte_ms=_ms(self._t_first - self._t_sent) if self._t_first else None,
             upstream_request_id=self._upstream_id,
             is_byte_path=self._exchange.is_byte_path,
-            is_simulated=self._exchange.is_simulated,
             kind=self._kind,
             path=self._path,
             started_ms=_ms((self._t_attempt or self._t_sent) - self._t_start),
-            waited_ms=_ms(self._waited_s),
-            cost_nanos=cost_nanos,
+            host=None if target.origin.guarded else target.origin.host,
+            is_reused=opened is REUSED,
         )
+        rare: dict[str, Any] = {}
+        if error is not None:
+            wait_s = self._exchange.retry_after_s
+            rare["error"], rare["error_type"] = error.code, error.kind
+            rare["retry_after_ms"] = _ms(wait_s) if wait_s is not None else None
+        if opened is not None and opened is not REUSED:
+            rare["opened"] = opened
+        if self._waited_s:
+            rare["waited_ms"] = _ms(self._waited_s)
+        if cost_nanos is not None:
+            rare["cost_nanos"] = cost_nanos
+        if self._exchange.is_simulated:
+            rare["is_simulated"] = True
+        return structs.replace(attempt, **rare) if rare else attempt
 
     def _stages(self, end: float) -> Stages:
         """Cut the time into stages that add up to the whole; marks that were not reached take no time."""
@@ -344,6 +430,52 @@ class Ledger:
             upstream_rest=int((done - first) * 1e6) / 1e3,
             finish=int((end - done) * 1e6) / 1e3,
         )
+
+
+def _failure(error: GatewayError) -> dict[str, Any]:
+    """Return what an error that ended the exchange says."""
+    found: dict[str, Any] = {
+        "error": error.code,
+        "error_origin": _origin_of(error),
+        "error_type": error.kind,
+        "is_client_gone": isinstance(error, ClientGone),
+    }
+    if isinstance(error, Rejected):
+        found["provider_error_code"] = _cut(error.wire_code)
+    elif isinstance(error, LimitReached):
+        found["error_message"] = _cut(error.message)
+    return found
+
+
+def _said(exchange: Exchange, span: Span) -> dict[str, Any]:
+    """Return what the request, its key and its target say beside what all of them do."""
+    found: dict[str, Any] = {}
+    if exchange.metadata:
+        found["metadata"], found["is_metadata_cut"] = exchange.metadata, exchange.is_metadata_cut
+    elif exchange.is_metadata_cut:
+        found["is_metadata_cut"] = True
+    key = exchange.caller.key if exchange.caller is not None else None
+    if key is not None and (key.organisation or key.user):
+        found["org_id"], found["user_id"] = key.organisation or None, key.user
+    if exchange.choice is not None and exchange.choice.target.integration:
+        found["integration_id"] = exchange.choice.target.integration
+    asked_id = exchange.headers.get(b"x-request-id")
+    if asked_id:
+        found["client_request_id"] = decode(asked_id)[:_MAX_TEXT]
+    if span.parent or span.name:
+        found["parent_span_id"], found["span_name"] = span.parent, span.name
+    replayed = replay_of(exchange.headers)
+    if replayed:
+        found["source"], found["replay_of"] = "replay", replayed
+    return found
+
+
+def _config_source(exchange: Exchange) -> str:
+    """Say who named the config."""
+    if text_of(exchange.client_headers, _CONFIG) is not None:
+        return "header"
+    key = exchange.caller.key if exchange.caller is not None else None
+    return "key_default" if key is not None and key.config_id is not None else "workspace_default"
 
 
 def _is_cut_here(error: GatewayError) -> bool:

@@ -15,7 +15,19 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lockgate.core.assemble import merge_usage
-from lockgate.core.chunk import Chunk, Done, Finish, InputDelta, Ping, Start, StreamError, TextDelta, ThinkingDelta
+from lockgate.core.chat import ToolUseBlock
+from lockgate.core.chunk import (
+    BlockStart,
+    Chunk,
+    Done,
+    Finish,
+    InputDelta,
+    Ping,
+    Start,
+    StreamError,
+    TextDelta,
+    ThinkingDelta,
+)
 from lockgate.core.json_text import decode
 from lockgate.core.sse import EventBoundary, split_events
 from lockgate.dataplane.encoding import decoder_for
@@ -276,8 +288,14 @@ def _note(exchange: Exchange, chunks: Sequence[Chunk]) -> StreamError | None:
         kind = type(chunk)
         if kind is TextDelta or kind is ThinkingDelta:
             ledger.content_bytes += len(chunk.text)  # type: ignore[union-attr]  # kind says it
+            ledger.chunk_count += 1
         elif kind is InputDelta:
             ledger.content_bytes += len(chunk.fragment)  # type: ignore[union-attr]  # kind says it
+            ledger.chunk_count += 1
+        elif kind is BlockStart:
+            block = chunk.block  # type: ignore[union-attr]  # kind says it
+            if type(block) is ToolUseBlock:
+                ledger.called(block.name)
         elif kind is Start:
             ledger.model, ledger.usage = chunk.model, chunk.usage  # type: ignore[union-attr]  # kind says it
             ledger.response_id = chunk.id  # type: ignore[union-attr]  # kind says it

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import re
 from collections.abc import Mapping
 from typing import TypeAlias
 
 import msgspec
 
+from lockgate.core.trace import w3c_trace_id
+from lockgate.records.agents import NOBODY, read_agent
 from lockgate.records.row import NO_METADATA, Row
 from lockgate.records.sketch import bucket_of
 
@@ -24,17 +25,20 @@ _encode = msgspec.json.Encoder().encode
 
 _TEXTS = (
     "id", "kind", "source", "trace_id", "span_id", "parent_span_id", "span_name", "session_id", "client_request_id",
-    "workspace_id", "user_id", "user_agent", "environment", "method", "dialect", "provider", "model",
+    "org_id", "workspace_id", "workspace_slug", "user_id", "user_agent", "client_ip", "node_id", "gateway_version",
+    "environment", "method", "dialect", "provider", "model",
     "config_id", "prompt_id", "prompt_slug", "prompt_version", "upstream_request_id",
-    "response_id", "cache_status", "cache_key_hash", "error_origin", "error_message", "guardrail_verdict", "log_mode",
-    "log_mode_reason",
+    "response_id", "cache_status", "cache_key_hash", "cache_namespace", "integration_id", "config_source",
+    "tool_choice", "error_origin", "error_type", "provider_error_code", "error_message", "guardrail_verdict",
+    "log_mode", "log_mode_reason",
 )  # fmt: skip
 _RENAMED = {
     "path": "target_path", "request_path": "path",
     "key_id": "api_key_id", "key_name": "api_key_name", "route": "endpoint", "slug": "provider_slug",
     "model_asked": "request_model", "error": "error_code", "stop_reason": "finish_reason",
+    "cache_source_id": "cache_source_log_id",
 }  # fmt: skip
-_INTS = ("schema_version",)
+_INTS = ("schema_version", "chunk_count", "message_count", "tool_count")
 _FLAGS = ("is_stream", "is_client_gone", "is_simulated")
 _SIZES = {"bytes_in": "request_bytes", "bytes_out": "response_bytes"}
 _STAGES = {
@@ -42,7 +46,8 @@ _STAGES = {
 }
 _LISTS = ("dropped", "adjusted", "tool_names")
 _OTHERS = ("status", "started_at", "attempts", "tokens", "cost", "stages", "duration_ms", "first_event_ms", "metadata",
-           "config_version", "cache_age_s", "cache_saved_nanos", "is_counted")  # fmt: skip
+           "config_version", "cache_age_s", "cache_saved_nanos",
+           "cache_source_ms", "is_counted", "is_metadata_cut", "key_kind")  # fmt: skip
 _LEDGER = ("grant", "charges")
 """What budgets need, and readers of rows do not."""
 _TEXT_COLUMNS: Mapping[str, str] = {name: name for name in _TEXTS} | _RENAMED
@@ -60,8 +65,15 @@ _BY_ORIGIN = {
     "gateway": "gateway_error",
     "limit": "rate_limited",
 }
+INLINE = "inline-"
+"""Begins the id of a config that came with its request."""
+_PHASES = {"dns_ms": "dns_us", "tcp_ms": "connect_us", "tls_ms": "tls_us"}
 CACHE_HITS = frozenset({"hit", "semantic_hit"})
-_PRODUCT = re.compile(r"^([^\s/;()]+)(?:/([^\s/;()]*))?")
+_PRINCIPALS = {
+    "workspace-service": "service_key",
+    "workspace-user": "user_key",
+    "organisation-service": "admin_key",
+}
 _HASH_MASK = 2**63 - 1
 _MIN_STREAM_S = 0.05
 
@@ -109,11 +121,15 @@ def row_of(record: Json) -> Row:
     found["source"] = found.get("source", "gateway")
     metadata = _object(record.get("metadata"))
     found["metadata"] = {str(key): str(value) for key, value in metadata.items()} if metadata else NO_METADATA
-    _read_who(found)
-    _read_result(found, record)
+    found["metadata_truncated"] = record.get("is_metadata_cut") is True
+    _read_who(found, record)
+    attempts = _attempts_of(record)
+    _read_result(found, record, attempts)
+    _read_upstream(found, attempts)
     _read_times(found, record)
     _read_usage(found, record)
     _read_cost(found, record)
+    _read_cache(found, record)
     found["extra"] = _encode(unknown).decode() if unknown else None
     return Row(**found)  # type: ignore[arg-type]  # each value was read as its column's kind
 
@@ -125,16 +141,7 @@ def user_hash(user: str | None) -> int | None:
     return int.from_bytes(hashlib.blake2b(user.encode("utf-8", "replace"), digest_size=8).digest()) & _HASH_MASK
 
 
-def client_app_of(user_agent: str | None) -> str | None:
-    """Return the product that a user agent names first, without its version: ``Anthropic/Python``."""
-    found = _PRODUCT.match(user_agent or "")
-    if not found:
-        return None
-    name, version = found[1], found[2] or ""
-    return f"{name}/{version}" if version and not version[0].isdigit() and version[0] != "v" else name
-
-
-def _read_who(found: dict[str, object]) -> None:
+def _read_who(found: dict[str, object], record: Json) -> None:
     metadata = found["metadata"]
     assert isinstance(metadata, Mapping)
     user = metadata.get("_user")
@@ -142,10 +149,21 @@ def _read_who(found: dict[str, object]) -> None:
     found.setdefault("environment", metadata.get("_environment") or metadata.get("environment"))
     found.setdefault("session_id", metadata.get("_session") or metadata.get("session_id"))
     agent = found.get("user_agent")
-    found["client_app"] = client_app_of(agent if isinstance(agent, str) else None)
+    said = read_agent(agent) if isinstance(agent, str) else NOBODY
+    found["client_app"], found["client_sdk"], found["client_sdk_version"] = said.app, said.sdk, said.sdk_version
+    found["principal_type"] = _PRINCIPALS.get(str(record.get("key_kind")))
+    trace = found.get("trace_id")
+    found["trace_id_w3c"] = (
+        w3c_trace_id(trace, str(found.get("workspace_id") or "")) if isinstance(trace, str) else None
+    )
 
 
-def _read_result(found: dict[str, object], record: Json) -> None:
+def _attempts_of(record: Json) -> list[Json]:
+    items = record.get("attempts")
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def _read_result(found: dict[str, object], record: Json, attempts: list[Json]) -> None:
     status = _whole(record.get("status"))
     found["status_code"] = status
     code, is_gone = found.get("error_code"), found["is_client_gone"]
@@ -153,8 +171,12 @@ def _read_result(found: dict[str, object], record: Json) -> None:
     is_cut = code is not None and not is_failure and not is_gone
     found["is_error"] = (is_failure and not is_gone) or is_cut
     found["outcome"] = _outcome(found, is_cut=is_cut, is_failure=is_failure)
-    items = record.get("attempts")
-    attempts = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    found["state"] = "aborted" if is_gone else "done"
+    reason = found.get("finish_reason")
+    if reason is not None:
+        found["finish_reasons"] = (reason,)
+    if found["is_stream"] and (record.get("first_event_ms") is not None or not (is_failure or is_gone)):
+        found["stream_complete"] = not (is_gone or is_failure or is_cut)
     failed = [a for a in attempts if a.get("error") is not None or (_whole(a.get("status")) or 200) >= 400]
     found["attempts"] = _encode(attempts).decode() if attempts else None
     found["attempt_count"], found["failed_attempts"] = len(attempts), len(failed)
@@ -165,10 +187,32 @@ def _read_result(found: dict[str, object], record: Json) -> None:
         found["rescued_by"] = kinds[-1]
     if attempts:
         found.setdefault("upstream_request_id", _text(attempts[-1].get("upstream_request_id")))
+    found["response_model"] = found.get("model")
     if found.get("model") is None and found.get("workspace_id") is not None:
         # nobody answered: the model that was asked last, else the one of the request. What a stranger names is none
         asked = str(found.get("request_model") or "")
         found["model"] = _text(attempts[-1].get("model")) if attempts else _bare(asked)
+
+
+def _read_upstream(found: dict[str, object], attempts: list[Json]) -> None:
+    """Read what the last attempt says of the provider's side."""
+    if found.get("config_source") == "header" and str(found.get("config_id") or "").startswith(INLINE):
+        found["config_source"] = "inline"
+    if not attempts:
+        return
+    if found.get("config_id") is None:
+        found.setdefault("config_source", "none")
+    last = attempts[-1]
+    found["upstream_status"] = _whole(last.get("status"))
+    found["upstream_model"] = _text(last.get("model"))
+    found["upstream_host"] = _text(last.get("host"))
+    opened = last.get("opened")
+    if isinstance(opened, dict):
+        found["conn_reused"] = False
+        for name, column in _PHASES.items():
+            found[column] = _us(opened.get(name))
+    elif last.get("is_reused") is True:
+        found["conn_reused"] = True
 
 
 def _bare(model: str) -> str | None:
@@ -203,13 +247,18 @@ def _read_times(found: dict[str, object], record: Json) -> None:
         found["upstream_us"] = upstream
         before = (_us(stages.get("receive")) or 0) + (_us(stages.get("earlier")) or 0)
         found["overhead_us"] = overhead = max(0, duration - upstream - before)
+    attempts = record.get("attempts")
+    first = attempts[0] if isinstance(attempts, list) and attempts else None
+    begun, received = _us(first.get("started_ms")) if isinstance(first, dict) else None, found["receive_us"]
+    if begun and isinstance(received, int):
+        found["resolve_us"] = max(0, begun - received)
     for column, us in (("duration_bucket", duration), ("ttft_bucket", ttft), ("overhead_bucket", overhead)):
         found[column] = None if us is None else bucket_of(us)
 
 
 def _read_usage(found: dict[str, object], record: Json) -> None:
     tokens = _object(record.get("tokens"))
-    found["service_tier"] = _text(tokens.get("service_tier"))
+    found["service_tier"], found["region"] = _text(tokens.get("service_tier")), _text(tokens.get("inference_geo"))
     units = _object(tokens.get("units"))
     found["units"] = _encode(units).decode() if units else None
     count = {name: _whole(value) for name, value in tokens.items()}
@@ -243,11 +292,26 @@ def _read_cost(found: dict[str, object], record: Json) -> None:
     found["cost_nano"] = None if status in (None, "unpriced") else _whole(cost.get("nanos")) or 0
     found["price_version"] = _text(cost.get("version")) or None
     found["cost_parts"] = _encode(parts).decode() if parts else None
+    found["pricing_multiplier"] = _factor(cost.get("multiplier"))
+    if found.get("cache_status") in CACHE_HITS:
+        found["usage_source"] = "cache"
+    elif status == "estimated":
+        found["usage_source"] = "estimated"
+    elif found.get("total_tokens") is not None:
+        found["usage_source"] = "provider"
+    elif cost:
+        found["usage_source"] = "none"
+
+
+def _read_cache(found: dict[str, object], record: Json) -> None:
     age, saved = _number(record.get("cache_age_s")), _whole(record.get("cache_saved_nanos"))
     found["cache_age_us"] = round(age * 1_000_000) if age is not None and 0 <= age < 2**32 else None
     if found.get("cache_status") == "refresh":
         found["cache_status"] = "refreshed"
-    found["cache_saved_nano"] = saved if found.get("cache_status") in CACHE_HITS else None
+    is_hit = found.get("cache_status") in CACHE_HITS
+    found["cache_saved_nano"] = saved if is_hit else None
+    before, now = _us(record.get("cache_source_ms")), found.get("duration_us")
+    found["cache_saved_us"] = max(0, before - now) if is_hit and before is not None and isinstance(now, int) else None
 
 
 def _kind(before: Json, now: Json) -> str:
@@ -283,6 +347,15 @@ def _whole(value: object) -> int | None:
     if type(value) is int or type(value) is float:
         return int(value) if -(2**62) < value < 2**62 else None
     return None
+
+
+def _factor(value: object) -> float | None:
+    """Return a number that stands in a text."""
+    try:
+        number = float(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return number if number is not None and 0 <= number < 2**32 else None
 
 
 def _us(value: object) -> int | None:

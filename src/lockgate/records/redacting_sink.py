@@ -15,9 +15,9 @@ from lockgate.ports import RecordSink
 from lockgate.records.redaction import DEFAULT, Rules, redact_metadata, redact_text, redact_words
 
 FREE_TEXTS = ("user_agent", "model_asked", "trace_id", "span_id", "parent_span_id", "span_name", "client_request_id",
-              "request_path")  # fmt: skip
+              "request_path", "cache_namespace")  # fmt: skip
 """Members of a record that hold what a client wrote."""
-_NOTHING = {"user_agent": None, "span_name": None, "client_request_id": None}
+_NOTHING = {"user_agent": None, "span_name": None, "client_request_id": None, "client_ip": None}
 """What of them stays out where a client wants nothing kept: traces and models are how its own requests are found."""
 _ALIKE = ("user_agent", "model_asked", "span_name", "request_path")
 _alike_in = attrgetter(*_ALIKE)

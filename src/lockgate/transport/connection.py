@@ -17,6 +17,7 @@ from typing import Final, Protocol, cast
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from lockgate.core.http import Headers, Timeouts
+from lockgate.core.record import REUSED
 from lockgate.errors import Broken, Malformed, UpstreamError
 from lockgate.transport.limits import timed_out
 
@@ -65,6 +66,8 @@ class Connection(asyncio.Protocol):
         self.headers: Headers = []
         self.pieces: list[bytes] = []
         self.error: UpstreamError | None = None
+        self.opened = REUSED
+        """What it took to open it, for the first request on it."""
         self.is_stale = False
         """The peer closed a reused connection before it answered anything: the request may be sent once more."""
         self.last_at = 0.0
@@ -110,7 +113,8 @@ class Connection(asyncio.Protocol):
         self._total_at = started_at + timeouts.total_s
         self._unframed = 0
         self._is_head_request = is_head_request
-        self._is_reused = self._is_used
+        if self._is_used:
+            self._is_reused, self.opened = True, REUSED
         self._is_used = True
         if self._parser is None:
             self._parser = HttpResponseParser(self)

@@ -10,11 +10,13 @@ import asyncio
 import re
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from time import monotonic
 from typing import TypeAlias
 
 from msgspec import Struct
 
 from lockgate.core.http import Origin
+from lockgate.core.record import Opened
 from lockgate.errors import Unreachable
 from lockgate.transport.address_guard import check_address, check_host, is_trusted, read_address
 from lockgate.transport.proxy import Proxy, ProxySettings
@@ -38,6 +40,35 @@ class Route(Struct, frozen=True, kw_only=True):
     origin: Origin
     proxy: Proxy | None = None
     is_tunnel: bool = False
+
+
+class Marks:
+    """When the steps of opening a connection were done, on the monotonic clock."""
+
+    __slots__ = ("begun_s", "connected_s", "found_s")
+
+    def __init__(self) -> None:
+        self.begun_s = self.found_s = self.connected_s = monotonic()
+
+    def found(self) -> None:
+        """The addresses are known."""
+        self.found_s = monotonic()
+
+    def connected(self) -> None:
+        """The connection is there, TLS not yet begun."""
+        self.connected_s = monotonic()
+
+    def opened(self, *, is_tls: bool) -> Opened:
+        """All is done now: return what it took."""
+        return Opened(
+            dns_ms=_ms(self.found_s - self.begun_s),
+            tcp_ms=_ms(self.connected_s - self.found_s),
+            tls_ms=_ms(monotonic() - self.connected_s) if is_tls else None,
+        )
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 3)
 
 
 class Dialer:
@@ -66,13 +97,22 @@ class Dialer:
         is_tunnel = proxy is not None and (origin.scheme == "https" or origin.guarded)
         return Route(origin=origin, proxy=proxy, is_tunnel=is_tunnel)
 
-    async def dial(self, route: Route) -> socket.socket:
+    async def dial(self, route: Route, marks: Marks | None = None) -> socket.socket:
         """Return a socket on which the origin can be spoken to, TLS not yet begun. Raises Unreachable."""
+        marks = marks or Marks()
+        sock = await self._dial(route, marks)
+        marks.connected()
+        return sock
+
+    async def _dial(self, route: Route, marks: Marks) -> socket.socket:
         origin, proxy = route.origin, route.proxy
         if proxy is None:
-            return await self._connect_any(await self._addresses(origin), origin.port, "provider")
+            addresses = await self._addresses(origin)
+            marks.found()
+            return await self._connect_any(addresses, origin.port, "provider")
         host = (await self._addresses(origin))[0] if origin.guarded else origin.host
         found = await self._look_up(proxy.host, proxy.port, "proxy")
+        marks.found()
         sock = await self._connect_any(found, proxy.port, "proxy")
         if route.is_tunnel:
             try:

@@ -12,7 +12,7 @@ from lockgate.core.http import Origin, Timeouts, UpstreamRequest
 from lockgate.errors import Broken, Unreachable
 from lockgate.transport.address_guard import trusted_set
 from lockgate.transport.connection import BODY, HEAD, WRITE_SIZE, Connection
-from lockgate.transport.dialer import Connect, Dialer, Resolve
+from lockgate.transport.dialer import Connect, Dialer, Marks, Resolve
 from lockgate.transport.lane import Lane
 from lockgate.transport.limits import limited
 from lockgate.transport.proxy import read_proxies
@@ -159,8 +159,9 @@ class HttpPool:
         origin = lane.route.origin
         if origin.scheme == "https" and self._context is None:
             self._context = make_context()
+        marks = Marks()
         async with limited("connect", timeouts.connect_s, timeouts, started_at):
-            sock = await self._dialer.dial(lane.route)
+            sock = await self._dialer.dial(lane.route, marks)
         if origin.scheme != "https":
             _, connection = await loop.create_connection(lambda: Connection(lane, loop), sock=sock)
         else:
@@ -175,6 +176,7 @@ class HttpPool:
                     )
             except OSError as error:
                 raise explain_failure(error) from error
+        connection.opened = marks.opened(is_tls=origin.scheme == "https")
         if connection.is_lost or self._is_closed:
             connection.drop()
             raise Unreachable("the connection was closed before the request was sent")

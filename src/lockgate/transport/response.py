@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lockgate.core.record import Opened
 from lockgate.errors import Broken, Malformed, UpstreamError
 from lockgate.transport.connection import BODY, DONE, Connection
 
@@ -9,11 +10,12 @@ from lockgate.transport.connection import BODY, DONE, Connection
 class HttpResponse:
     """An answer whose head has arrived; implements ports.UpstreamResponse. Closing early drops the connection."""
 
-    __slots__ = ("_connection", "_error", "headers", "status")
+    __slots__ = ("_connection", "_error", "headers", "opened", "status")
 
     def __init__(self, connection: Connection) -> None:
         self.status = connection.status
         self.headers = connection.headers
+        self.opened: Opened | None = connection.opened
         self._connection: Connection | None = connection
         self._error: UpstreamError | None = None
 

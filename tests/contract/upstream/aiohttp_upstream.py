@@ -10,6 +10,7 @@ import aiohttp
 from yarl import URL
 
 from lockgate.core.http import Headers, Timeouts, UpstreamRequest
+from lockgate.core.record import Opened
 from lockgate.errors import Broken, Malformed, TimedOut, Unreachable, UpstreamError
 
 LARGE_BYTES = 1 << 20
@@ -21,6 +22,7 @@ class AiohttpResponse:
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self.status = response.status
+        self.opened: Opened | None = None
         self.headers: Headers = [(name.lower(), value) for name, value in response.raw_headers]
         self._response = response
 

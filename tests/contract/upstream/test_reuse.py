@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from lockgate.core.http import Origin
+from lockgate.core.record import REUSED
 from lockgate.errors import Broken, InvalidRequest, TimedOut, Unreachable
 from lockgate.transport.dialer import open_socket
 from tests.contract.upstream.scripted_server import settle, until
@@ -510,3 +511,18 @@ async def test_origins_without_connections_are_forgotten(kind):
         for number in range(300):
             await at.fetch(origin=Origin(scheme="http", host=f"h{number}.localhost", port=at.server.port))
         assert len(at.upstream._lanes) < 300
+
+
+@ours_only("it does not tell")
+async def test_an_answer_says_whether_its_connection_was_opened_for_it(kind):
+    async with stage(kind, answers) as at:
+        found = []
+        for _ in range(2):
+            response = await at.send()
+            found.append(response.opened)
+            await response.read(1 << 20)
+            response.close()
+        assert found[0] is not REUSED
+        assert found[0].tcp_ms > 0
+        assert (found[0].tls_ms is not None) == (at.origin.scheme == "https")
+        assert found[1] is REUSED

@@ -75,7 +75,7 @@ def test_what_is_not_shown_is_told_and_can_be_had(run, ask, home):
         (("search", "status>=500 x"), None),
         (("search", "--since", "yesterday"), "--since: 'yesterday' is neither"),
         (("search", "--since", "1h", "--until", "2h"), "--since is not before --until"),
-        (("search", "--columns", "stat"), "There is no column 'stat'; did you mean status?"),
+        (("search", "--columns", "statu"), "There is no column 'statu'; did you mean status?"),
         (("search", "--sort", "model"), "--sort: 'model' is none of"),
         (("show", "rec_no"), "there is no record with the id 'rec_no'"),
         (("search", "--workspace", "nowhere"), "there is no workspace 'nowhere'"),

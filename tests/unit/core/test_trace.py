@@ -1,8 +1,9 @@
+import re
 import uuid
 
 import pytest
 
-from lockgate.core.trace import Span, replay_of, span_of, trace_id_of, write_uuid7
+from lockgate.core.trace import Span, replay_of, span_of, trace_id_of, w3c_trace_id, write_uuid7
 
 
 @pytest.mark.parametrize("first", "0123456789abcdef")
@@ -73,3 +74,13 @@ def test_where_a_request_stands_in_its_trace(headers, span):
 )
 def test_a_replay_names_the_record_that_is_sent_again(value, found):
     assert replay_of({} if value is None else {b"x-lockgate-replay-of": value}) == found
+
+
+def test_a_trace_id_that_is_no_hexadecimal_number_stands_for_one_in_its_workspace():
+    hexadecimal = "4BF92F3577B34DA6A3CE929D0E0E4736"
+    assert w3c_trace_id(hexadecimal, "w") == hexadecimal.lower()
+    assert w3c_trace_id("4bf92f35-77b3-4da6-a3ce-929d0e0e4736", "w") == hexadecimal.lower()
+    for odd in ("0" * 32, "1729", hexadecimal + "\n", "\ud800"):
+        made = w3c_trace_id(odd, "w")
+        assert re.fullmatch("[0-9a-f]{32}", made)
+        assert made == w3c_trace_id(odd, "w") != w3c_trace_id(odd, "v")

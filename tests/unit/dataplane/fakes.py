@@ -54,6 +54,7 @@ class FakeResponse:
     def __init__(self, status, headers, *pieces):
         self.status = status
         self.headers = list(headers)
+        self.opened = None
         self._pieces = list(pieces)
         self.is_closed = False
 

@@ -118,3 +118,18 @@ def test_whoever_watches_again_is_the_one_that_is_cancelled_and_nobody_else_list
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "headers, client, trusts, address",
+    [
+        ((), ("10.0.0.5", 4711), False, "10.0.0.5"),
+        ((), None, True, None),
+        (((b"x-forwarded-for", b"203.0.113.9"),), ("10.0.0.5", 4711), False, "10.0.0.5"),
+        (((b"x-forwarded-for", b"6.6.6.6, 203.0.113.9"),), ("10.0.0.5", 4711), True, "203.0.113.9"),
+    ],
+)
+def test_the_address_is_the_connections_or_what_a_trusted_proxy_saw(headers, client, trusts, address):
+    one = connection(headers=headers)
+    one.scope["client"] = client
+    assert one.address(trusts_forwarded=trusts) == address

@@ -3,7 +3,8 @@ import re
 
 import pytest
 
-from lockgate.core.record import SCHEMA_VERSION
+import lockgate
+from lockgate.core.record import REUSED, SCHEMA_VERSION, Opened
 from lockgate.errors import Unreachable
 from tests.unit.dataplane.fakes import JSON, FakeResponse, World
 
@@ -103,3 +104,52 @@ def test_the_path_and_what_is_replayed_stand_in_the_record():
     old = "rec_" + "01" * 16
     world.call("/v1/messages", ASK, x_lockgate_replay_of=old)
     assert (world.record.request_path, world.record.source, world.record.replay_of) == ("/v1/messages", "replay", old)
+
+
+def test_a_record_says_who_called_and_what_served_it():
+    world = World()
+    world.upstream.will(FakeResponse(200, JSON, REPLY))
+    world.call("/v1/chat/completions", ASK, x_forwarded_for="203.0.113.7")
+    record = world.record
+    assert (record.key_kind, record.workspace_slug, record.config_source) == ("workspace-service", "default", None)
+    assert (record.message_count, record.tool_count, record.tool_choice) == (1, 0, None)
+    assert (record.gateway_version, record.attempts[0].host) == (lockgate.__version__, "api.anthropic.com")
+    assert (record.error_type, record.client_ip) == (None, None)
+
+
+def test_a_connection_is_new_or_was_there_already():
+    world = World()
+    world.upstream.will(FakeResponse(200, JSON, REPLY), FakeResponse(200, JSON, REPLY), FakeResponse(200, JSON, REPLY))
+    opened = Opened(dns_ms=1.0, tcp_ms=2.0, tls_ms=3.0)
+    for answer, how in zip(world.upstream.answers, (None, opened, REUSED), strict=True):
+        answer.opened = how
+    for _ in range(3):
+        world.call("/v1/messages", ASK)
+    found = [(record.attempts[0].opened, record.attempts[0].is_reused) for record in world.records]
+    assert found == [(None, False), (opened, False), (None, True)]
+
+
+def test_a_failed_attempt_says_what_kind_of_error_it_was_and_how_long_to_wait():
+    world = World()
+    error = b'{"type":"error","error":{"type":"overloaded_error","message":"busy"}}'
+    world.upstream.will(FakeResponse(529, [*JSON, (b"retry-after", b"7")], error))
+    world.call("/v1/messages", ASK)
+    attempt = world.record.attempts[0]
+    assert (attempt.error_type, attempt.retry_after_ms, world.record.error_type) == (
+        "overloaded_error",
+        7000.0,
+        "overloaded_error",
+    )
+
+
+def test_tools_that_a_translated_answer_calls_are_named():
+    world = World()
+    reply = json.loads(REPLY) | {
+        "stop_reason": "tool_use",
+        "content": [{"type": "tool_use", "id": "t", "name": "search", "input": {}}],
+    }
+    world.upstream.will(FakeResponse(200, JSON, json.dumps(reply).encode()))
+    tool = {"type": "function", "function": {"name": "search", "parameters": {"type": "object"}}}
+    world.call("/v1/chat/completions", {**ASK, "tools": [tool], "tool_choice": "auto"})
+    record = world.record
+    assert (record.tool_count, record.tool_choice, record.tool_names) == (1, "auto", ("search",))

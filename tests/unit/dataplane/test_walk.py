@@ -393,7 +393,7 @@ def test_a_saved_config_serves_by_its_name(world):
     save(world, pc_one=FALLBACK)
     world.upstream.will(answer_of(MESSAGE))
     assert world.call("/v1/messages", ASK, x_portkey_config="pc_one").status == 200
-    assert (world.record.config_id, world.record.config_version) == ("pc_one", 1)
+    assert (world.record.config_id, world.record.config_version, world.record.config_source) == ("pc_one", 1, "header")
 
 
 def test_a_key_brings_a_config_and_a_request_may_replace_it_if_it_is_allowed(world):
@@ -403,6 +403,7 @@ def test_a_key_brings_a_config_and_a_request_may_replace_it_if_it_is_allowed(wor
     assert world.call("/v1/messages", ASK).status == 200
     assert world.call("/v1/messages", ASK, x_portkey_config="pc_two").status == 200
     assert hosts(world) == ["api.anthropic.com", "api.openai.com"]
+    assert [record.config_source for record in world.records] == ["key_default", "header"]
     default(world, "pc_one", allow_config_override=False)
     world.upstream.will(answer_of(MESSAGE))
     assert world.call("/v1/messages", ASK, x_portkey_config="pc_two").status == 400

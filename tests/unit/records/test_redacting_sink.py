@@ -91,3 +91,12 @@ def test_the_mode_of_the_record_goes_before_that_of_its_workspace(mode, to, agen
 def test_paths_of_bodies_do_not_hide_secrets_in_metadata():
     rules = Rules(mode="redacted", drop_paths=("a.b",))
     assert written(rules, metadata={"k": KEY}, log_mode="redacted").metadata == {"k": "[SECRET:anthropic:c3D4]"}
+
+
+def test_who_wants_nothing_kept_leaves_no_address():
+    assert written(Rules(), client_ip="10.0.0.0/24", log_mode="off").client_ip is None
+    assert written(Rules(), client_ip="10.0.0.0/24", log_mode="full").client_ip == "10.0.0.0/24"
+
+
+def test_the_name_of_a_shelf_in_the_cache_is_looked_through():
+    assert written(Rules(), cache_namespace=KEY).cache_namespace == "[SECRET:anthropic:c3D4]"

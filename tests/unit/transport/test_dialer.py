@@ -8,9 +8,10 @@ import socket
 import pytest
 
 from lockgate.core.http import Origin
+from lockgate.core.record import Opened
 from lockgate.errors import InvalidRequest, Unreachable
 from lockgate.transport import dialer as dialer_module
-from lockgate.transport.dialer import Dialer, open_socket, resolve_name
+from lockgate.transport.dialer import Dialer, Marks, open_socket, resolve_name
 from lockgate.transport.proxy import ProxySettings, read_proxies
 
 FAR = Origin(scheme="https", host="api.example", port=443)
@@ -202,3 +203,20 @@ def test_a_guarded_host_that_is_never_allowed_is_refused_before_anything_happens
         dialer.route(Origin(scheme="http", host="metadata.google.internal", port=80, guarded=True))
     dialer.route(Origin(scheme="http", host="localhost", port=8000, guarded=True))
     dialer.route(Origin(scheme="http", host="metadata.google.internal", port=80))
+
+
+def test_marks_say_how_long_each_step_took(monkeypatch):
+    clock = iter((1.0, 1.5, 1.75, 2.0))
+    monkeypatch.setattr(dialer_module, "monotonic", lambda: next(clock))
+    marks = Marks()
+    marks.found()
+    marks.connected()
+    assert marks.opened(is_tls=False) == Opened(dns_ms=500.0, tcp_ms=250.0)
+    assert marks.opened(is_tls=True) == Opened(dns_ms=500.0, tcp_ms=250.0, tls_ms=250.0)
+
+
+def test_dialling_marks_when_the_addresses_were_known_and_the_connection_was_there():
+    network = Network(**{"192.0.2.1": "answers"})
+    dialer, marks = network.dialer(), Marks()
+    asyncio.run(dialer.dial(dialer.route(FAR), marks))
+    assert marks.begun_s < marks.found_s < marks.connected_s

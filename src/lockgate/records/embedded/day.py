@@ -15,7 +15,7 @@ from msgspec import structs
 
 from lockgate.records.embedded import rollup
 from lockgate.records.embedded.sqlite import is_damage, transaction, writing
-from lockgate.records.row import COLUMNS, Kind, Preview, Row
+from lockgate.records.row import COLUMNS, UNKNOWN, Kind, Preview, Row
 
 _TYPES: dict[Kind, str] = {
     "text": "TEXT", "int": "INTEGER", "float": "REAL", "bool": "INTEGER", "list": "TEXT", "map": "TEXT", "json": "TEXT",
@@ -24,6 +24,7 @@ NAMES = tuple(COLUMNS)
 _LISTS = tuple(number for number, kind in enumerate(COLUMNS.values()) if kind == "list")
 _MAPS = tuple(number for number, kind in enumerate(COLUMNS.values()) if kind == "map")
 _BOOLS = tuple(number for number, kind in enumerate(COLUMNS.values()) if kind == "bool")
+_MAYBE = frozenset(number for number, name in enumerate(NAMES) if name in UNKNOWN)
 PREVIEW_NAMES = Preview.__struct_fields__
 
 SCHEMA = f"""
@@ -70,7 +71,8 @@ def read_values(values: Sequence[object]) -> Row:
     """Return the row of SQLite's values, in the order of ``NAMES``."""
     found = list(values)
     for number in _BOOLS:
-        found[number] = bool(found[number])
+        if found[number] is not None or number not in _MAYBE:
+            found[number] = bool(found[number])
     for number in _LISTS:
         text = found[number]
         found[number] = _read_list(text) if isinstance(text, str) else ()

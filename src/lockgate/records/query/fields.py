@@ -36,7 +36,10 @@ ALIASES: Mapping[str, str] = {
     "env": "environment", "app": "client_app", "agent": "user_agent", "prompt": "prompt_slug", "config": "config_id",
     "target": "target_path", "tool": "tool_names", "route": "endpoint", "guardrail": "guardrail_verdict",
     "request_size": "request_bytes", "response_size": "response_bytes", "tier": "service_tier",
-    "saved": "cache_saved_nano",
+    "saved": "cache_saved_nano", "org": "org_id", "principal": "principal_type", "sdk": "client_sdk", "ip": "client_ip",
+    "node": "node_id", "version": "gateway_version", "messages": "message_count", "tools": "tool_count",
+    "integration": "integration_id", "host": "upstream_host", "namespace": "cache_namespace",
+    "complete": "stream_complete", "chunks": "chunk_count", "reused": "conn_reused",
 }  # fmt: skip
 """Short names for columns."""
 HIDDEN = frozenset({"end_user_hash", "duration_bucket", "ttft_bucket", "overhead_bucket", "attempts", "cost_parts",
