@@ -31,9 +31,11 @@ in `x-portkey-config`, or is saved and called there by its slug; see
 [Route requests with configs](../how-to/route-requests-with-configs.md). Keys may also be written in camelCase.
 
 A saved config is held to every rule below: unknown keys and values out of range are refused, each with its path. In a
-config that comes with a request unknown keys are ignored, null means that the key is not there, and `attempts` and
+config that comes with a request unknown keys are ignored, null means that the key is not there, `attempts` and
 `cooldown_interval` are brought into their range, and a condition that cannot be read never holds. The answer's
 `x-lockgate-config-warnings` says so, each with its path; everything else is refused before anything is sent.
+Saved or not, `attempts` above 5 act as 5 and `max_age` acts as the nearest of 60 to 7,776,000; that is warned of
+where a config is saved or validated, too.
 
 The root and each element of `targets` have the same keys. These hold for all targets below, unless one says otherwise:
 `override_params` and `default_params` (merged by name), `drop_params`, `retry`, `cache`, `cb_config`,

@@ -16,6 +16,9 @@ Code = Annotated[int, Meta(ge=100, le=599)]
 Codes = tuple[Code, ...]
 _CLAMPED = {"clamped": True}
 """Marks a number that is brought into its range in a request, and refused when it is saved."""
+_CAPPED = {"clamped": True, "used_within": (None, 5)}
+_AGED = {"used_within": (60, 7_776_000)}
+"""``used_within`` bounds what a number is used as, in a request and in a saved config; others are warned of."""
 
 CLOUD_KEYS = (
     r"^(azure|aws|amz|amzn|vertex|workers_ai|fireworks|snowflake|stability|oracle|databricks|huggingface|byteplus)_"
@@ -26,8 +29,8 @@ CLOUD_KEYS = (
 class RetrySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``retry``: try the same target again."""
 
-    attempts: Annotated[int, Meta(ge=0, extra=_CLAMPED)]
-    """How often, after the first try; at most 5."""
+    attempts: Annotated[int, Meta(ge=0, extra=_CAPPED)]
+    """How often, after the first try; more than 5 acts as 5."""
     on_status_codes: Codes | None = None
     """Upon which statuses, in place of 429, 500, 502, 503, 504 and 529."""
     use_retry_after_headers: bool | None = None
@@ -43,8 +46,8 @@ class CacheSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     mode: Literal["simple", "semantic"]
     """``simple``: the same body; ``semantic``: one that means the same, but acts as ``simple`` so far."""
-    max_age: int | None = None
-    """How long an answer may be used, in seconds: 60 to 7,776,000; 604,800 when left out."""
+    max_age: Annotated[int, Meta(extra=_AGED)] | None = None
+    """How long an answer may be used, in seconds; 604,800 when left out. It acts as the nearest of 60 to 7,776,000."""
 
 
 class BreakerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,7 +11,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Annotated, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Literal, TypeAlias, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, Raw, Struct
@@ -29,6 +29,7 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _FAULT = re.compile(r"^(?P<what>.*?)(?: - at `\$?(?P<path>[^`]*)`)?$", re.DOTALL)
 _STEP = re.compile(r"\[([^\]]*)\]")
 _NUMBER = re.compile(rb'"([0-9]{1,9})"')
+_Range: TypeAlias = tuple[float | None, float | None]
 _SPELLINGS = {"strict_openai_compliance": "strict_open_ai_compliance"}
 
 
@@ -77,8 +78,12 @@ class _Field(Struct, frozen=True):
     items: type[Struct] | None = None
     fewest: int = 0
     read: msgspec.json.Decoder[object] | None = None
-    clamp: tuple[float | None, float | None] | None = None
+    clamp: _Range | None = None
+    """The range into which a number is brought in a request."""
+    used_within: _Range | None = None
+    """The same for saved configs too."""
     has_numbers: bool = False
+    is_whole: bool = False
 
 
 class _Reader:
@@ -150,7 +155,9 @@ class _Reader:
         if field.has_numbers:
             value = Raw(_NUMBER.sub(rb"\1", bytes(value)))
         if field.clamp is not None and not self._rules.is_saved:
-            value = self._clamped(field.clamp, value, path)
+            value = self._clamped(field.clamp, value, path, is_whole=field.is_whole)
+        if field.used_within is not None:
+            value = self._clamped(field.used_within, value, path, is_whole=field.is_whole)
         try:
             return field.read.decode(value)
         except msgspec.MsgspecError as error:
@@ -175,17 +182,19 @@ class _Reader:
         # what is no node keeps its place, so that those behind it keep their numbers
         return tuple(Node() if item is None else item for item in found if item is not None or kind is Node)
 
-    def _clamped(self, limits: tuple[float | None, float | None], value: Raw, path: str) -> Raw:
+    def _clamped(self, limits: _Range, value: Raw, path: str, *, is_whole: bool) -> Raw:
         try:
             number = _read_number.decode(value)
         except msgspec.MsgspecError:
+            return value
+        if is_whole and number % 1:  # is no such number at all, which its decoder says
             return value
         low, high = limits
         bounded = number if low is None else max(number, low)
         bounded = bounded if high is None else min(bounded, high)
         if bounded == number:
             return value
-        self.warnings.append(Fault(path, f"{number:g} is out of range, {bounded:g} is used"))
+        self.warnings.append(Fault(path, f"{number} is out of range, {bounded} is used"))
         return Raw(msgspec.json.encode(bounded))
 
     def _unknown(self, path: str, name: str, kind: type[Struct]) -> None:
@@ -234,9 +243,13 @@ def _field(kind: object) -> _Field:
         return _Field(items=item, fewest=fewest)
     number = item if item is not None else plain
     base = get_args(number)[0] if get_origin(number) is Annotated else number
-    clamp = next(((m.ge, m.le) for m in metas if isinstance(m, Meta) and m.extra and m.extra.get("clamped")), None)
+    marked = [(m, m.extra) for m in metas if isinstance(m, Meta) and m.extra]
+    clamp = next(((m.ge, m.le) for m, extra in marked if extra.get("clamped")), None)
+    used_within = next((extra["used_within"] for _, extra in marked if "used_within" in extra), None)
     reader: msgspec.json.Decoder[object] = msgspec.json.Decoder(plain, dec_hook=_as_secret)
-    return _Field(read=reader, clamp=clamp, has_numbers=base in (int, float))
+    return _Field(
+        read=reader, clamp=clamp, used_within=used_within, has_numbers=base in (int, float), is_whole=base is int
+    )
 
 
 def _without_none(kind: object) -> object:

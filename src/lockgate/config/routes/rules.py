@@ -38,7 +38,7 @@ class ConfigRules(Struct, frozen=True, kw_only=True):
     providers: frozenset[str]
     """The providers that may be named without ``@``."""
     is_saved: bool = False
-    """Whether the config is to be saved: unknown keys and values out of range are faults then."""
+    """Whether the config is to be saved: unknown keys and most values out of range are faults then."""
     judge_host: Callable[[str], None] | None = None
     """Raises InvalidRequest for a ``custom_host`` that may not be used."""
     size_bytes: int = 256 * 1024

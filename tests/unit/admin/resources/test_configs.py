@@ -100,6 +100,19 @@ class TestValidation:
         plane.refused(400, "PUT", f"/configs/{made.slug}", "service", json={"config": config})
         assert plane.directory.revision() == before + 1
 
+    def test_what_acts_as_another_number_is_warned_of(self, plane):
+        config = {**PLAIN, "cache": {"mode": "simple", "max_age": 5}, "retry": {"attempts": 50}}
+        made = plane.ok("POST", "/configs", "service", json={"name": "x", "config": config})
+        assert made["warnings"] == [
+            "path: retry.attempts, message: 50 is out of range, 5 is used",
+            "path: cache.max_age, message: 5 is out of range, 60 is used",
+        ]
+        verdict = plane.ok("POST", "/configs/validate", "service", json={"config": config})
+        assert (verdict["valid"], [one["path"] for one in verdict["warnings"]]) == (
+            True,
+            ["retry.attempts", "cache.max_age"],
+        )
+
     def test_a_malformed_query_is_refused_with_its_path(self, plane):
         conditions = [{"query": {"metadata.x": {"$wrong": 1}}, "then": "a"}]
         config = {
@@ -132,7 +145,11 @@ class TestValidation:
     def test_unknown_things_pass_with_a_warning_when_lenient(self, plane):
         config = {"provider": "@later", "future": True, "cache": {"mode": "simple", "max_age": 1}}
         made = plane.ok("POST", "/configs?lenient=true", "service", json={"name": "x", "config": config})
-        assert [warning.partition(",")[0] for warning in made["warnings"]] == ["path: future", "path: provider"]
+        assert [warning.partition(",")[0] for warning in made["warnings"]] == [
+            "path: future",
+            "path: cache.max_age",
+            "path: provider",
+        ]
         assert isinstance(plane.snapshot.workspaces[plane.home.id].configs[made["slug"]], Routes)
         plane.refused(400, "PUT", f"/configs/{made['slug']}", "service", json={"config": config})
         changed = plane.ok("PUT", f"/configs/{made['slug']}?lenient=True", "service", json={"config": config})

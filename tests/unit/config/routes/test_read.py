@@ -14,6 +14,8 @@ from lockgate.config.routes.nodes import GUARDRAILS
 from lockgate.config.routes.read import snake_case
 from lockgate.core.secret import Secret
 from lockgate.errors import InvalidConfig
+from lockgate.routing.cache_policy import MAX_AGE_S, MIN_AGE_S
+from lockgate.routing.retry import MAX_ATTEMPTS
 from tests.unit.config.routes.configs import EVERYTHING, LEAF, RULES, faults, read
 
 PAYLOADS = {"override_params", "default_params", "query", "metadata", "vertex_service_account_json"}
@@ -201,6 +203,35 @@ def test_unknown_keys_are_ignored_with_a_warning_and_refused_when_saved():
     assert set(faults(config, is_saved=True)) == {"wieght", "targets.0.retry.max"}
 
 
+@pytest.mark.parametrize("is_saved", [False, True])
+@pytest.mark.parametrize(
+    "config, value, path, what",
+    [
+        ({"retry": {"attempts": 50}}, 5, "retry.attempts", "50 is out of range, 5 is used"),
+        ({"retry": {"attempts": "6"}}, 5, "retry.attempts", "6 is out of range, 5 is used"),
+        ({"cache": {"mode": "simple", "max_age": 5}}, 60, "cache.max_age", "5 is out of range, 60 is used"),
+        ({"cache": {"mode": "simple", "maxAge": -5}}, 60, "cache.maxAge", "-5 is out of range, 60 is used"),
+        ({"cache": {"mode": "simple", "max_age": 7_776_001}}, MAX_AGE_S, "cache.max_age", "7776000 is used"),
+    ],
+)
+def test_some_numbers_act_as_the_nearest_and_are_warned_of_saved_or_not(config, value, path, what, is_saved):
+    found = read({**config, "provider": "@a"}, is_saved=is_saved)
+    assert [warning.path for warning in found.warnings] == [path]
+    assert what in found.warnings[0].what
+    key, inner = snake_case(path).split(".")
+    assert getattr(getattr(found.root, key), inner) == value
+
+
+def test_numbers_in_range_are_not_warned_of():
+    for age in (MIN_AGE_S, MAX_AGE_S):
+        assert not read({"cache": {"mode": "simple", "max_age": age}, "retry": {"attempts": MAX_ATTEMPTS}}).warnings
+
+
+@pytest.mark.parametrize("is_saved", [False, True])
+def test_what_is_no_whole_number_is_not_brought_into_a_range(is_saved):
+    assert "expected `int`" in faults({"cache": {"mode": "simple", "max_age": 5.5}}, is_saved=is_saved)["cache.max_age"]
+
+
 @pytest.mark.parametrize(
     "config, value, path",
     [
@@ -223,7 +254,7 @@ def test_null_is_a_key_that_is_not_there_and_refused_when_saved():
     assert set(faults(config, is_saved=True)) == {"retry", "strategy"}
 
 
-@pytest.mark.parametrize("text", ["3", "429"])
+@pytest.mark.parametrize("text", ["3", "5"])
 def test_numbers_may_be_given_as_text(text):
     retry = read({"retry": {"attempts": text, "on_status_codes": ["429", 500]}}).root.retry
     assert (retry.attempts, retry.on_status_codes) == (int(text), (429, 500))
