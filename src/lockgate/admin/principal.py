@@ -57,7 +57,8 @@ def find_key(snapshot: Snapshot, headers: Mapping[bytes, bytes], now_s: float) -
     text = _key_text(headers)
     key = snapshot.keys.get(digest_of(text)) if text and is_well_formed(text) else None
     if key is None:
-        raise Unauthenticated(_REFUSED, wire_code="AB05")
+        why = snapshot.closed.get(digest_of(text)) if text else None
+        raise Unauthenticated(f"The API key {why}; use another one" if why else _REFUSED, wire_code="AB05")
     if key.expires_at is not None and key.expires_at <= now_s:
         raise Unauthenticated("The API key has expired; ask for a new one", wire_code="AB05")
     return key

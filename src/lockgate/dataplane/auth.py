@@ -30,6 +30,7 @@ _MISSING = (
     f"{_WRONG_KEY}. No key of this gateway was sent: send one in x-portkey-api-key, as Authorization: Bearer, or in "
     f"x-api-key. {_HOW}"
 )
+_CLOSED = f"{_WRONG_KEY}. The key %s: ask whoever manages this gateway, or use another key"
 _EXPIRED = (
     "Portkey Error: The API key has expired. Error Code: 03. Give it a later end or a new text: "
     "PUT /v1/api-keys/{id}, or POST /v1/api-keys/{id}/rotate"
@@ -56,26 +57,30 @@ def authenticate(snapshot: Snapshot, headers: Mapping[bytes, bytes], now: float)
     for name, text in candidates:
         found = _look_up(snapshot, text)
         if found is None and name == b"x-portkey-api-key":
-            raise _refusal([text])
+            raise _refusal(snapshot, [text])
         if found is None:
-            if not text.startswith(PREFIX):
+            if not text.startswith(PREFIX) and not (snapshot.closed and digest_of(text) in snapshot.closed):
                 # what looks like a key of ours, such as a revoked one, is nobody else's credential
                 own.append(text)
             continue
         consumed.append(name)
         key = key or found
     if key is None and not snapshot.is_open:
-        raise _refusal([text for _, text in candidates if text not in _PLACEHOLDERS])
+        raise _refusal(snapshot, [text for _, text in candidates if text not in _PLACEHOLDERS])
     if key is not None and key.expires_at is not None and key.expires_at <= now:
         raise Unauthenticated(_EXPIRED, wire_code="03")
     credential = next((text for text in own if text not in _PLACEHOLDERS), None)
     return Caller(key, Secret(credential) if credential is not None else None, frozenset(consumed))
 
 
-def _refusal(sent: Sequence[str]) -> Unauthenticated:
+def _refusal(snapshot: Snapshot, sent: Sequence[str]) -> Unauthenticated:
     """Return the refusal of texts that are no keys, which says what to do and nothing of the texts."""
     if not sent:
         return Unauthenticated(_MISSING, wire_code="03")
+    for text in sent:
+        why = snapshot.closed.get(digest_of(text)) if is_well_formed(text) else None
+        if why is not None:
+            return Unauthenticated(_CLOSED % why, wire_code="03")
     damaged = any(text.startswith(PREFIX) and not is_well_formed(text) for text in sent)
     return Unauthenticated(_DAMAGED if damaged else _UNKNOWN, wire_code="03")
 
@@ -130,7 +135,13 @@ def holds_key(snapshot: Snapshot, value: bytes) -> bool:
     """Tell whether a header's or a query's value is a gateway key, alone, after a scheme or among others."""
     text = decode(value).strip()
     parts = [text, *text.replace(",", " ").split()]
-    return any(part.startswith(PREFIX) or _look_up(snapshot, part) is not None for part in parts if part)
+    return any(part.startswith(PREFIX) or _is_ours(snapshot, part) for part in parts if part)
+
+
+def _is_ours(snapshot: Snapshot, text: str) -> bool:
+    """Tell whether a text is a key that we know, also one that does not open."""
+    digest = digest_of(text)
+    return digest in snapshot.keys or digest in snapshot.closed
 
 
 def _look_up(snapshot: Snapshot, text: str) -> GatewayKey | None:

@@ -202,6 +202,7 @@ class _Compiler:
             workspaces=workspaces,
             default_workspace=default,
             keys={**stored, **keys},
+            closed={digest: why for one in self._estate.api_keys for digest, why in self._closed(one)},
             stale_at=self._stale_at,
         )
 
@@ -321,6 +322,16 @@ class _Compiler:
                     alert_emails=key.alert_emails,
                 ),
             )
+
+    def _closed(self, key: ApiKey) -> Iterable[tuple[bytes, str]]:
+        """Return why a key does not open that somebody closed, for each of its texts."""
+        if key.status != "active":
+            why = "is disabled"
+        elif key.user_id and not _is_active(self._users.get(key.user_id)):
+            why = "belongs to a person who is disabled"
+        else:
+            return
+        yield from ((bytes.fromhex(text.digest), why) for text in key.texts)
 
     # ---- who serves
 

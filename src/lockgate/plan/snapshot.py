@@ -172,6 +172,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """By id. The default one is always there."""
     raw_targets: Mapping[str, Target]
     """Providers that a caller may use with its own credential, by name; without a secret."""
+    closed: Mapping[bytes, str] = {}
+    """Why keys that are known do not open, as the end of a sentence about them, by digest."""
     default_workspace: str = DEFAULT_WORKSPACE
     """The id of the workspace of callers without a key."""
     is_open: bool = False

@@ -163,3 +163,19 @@ def test_what_a_key_may_do(kind, scopes, asked, is_allowed):
             check_scope(key, *asked)
         assert caught.value.wire_code == "AB03"
     check_scope(None, *asked)
+
+
+@pytest.mark.parametrize("name", ["x-portkey-api-key", "authorization", "x-api-key"])
+@pytest.mark.parametrize("text", [write_key(bytes(range(32))), "imported-from-elsewhere"])
+def test_a_key_that_somebody_closed_is_refused_with_the_reason_and_is_nobodys_credential(name, text):
+    closed = {digest_of(text): "belongs to a person who is disabled"}
+    snapshot = Snapshot(version=1, keys=KEYS, workspaces=NOWHERE, raw_targets={}, closed=closed)
+    with pytest.raises(Unauthenticated) as caught:
+        authenticate(snapshot, {name.encode(): text.encode()}, NOW)
+    assert "The key belongs to a person who is disabled" in caught.value.message
+    assert (caught.value.status, caught.value.wire_code) == (401, "03")
+    assert text not in caught.value.message
+    if name != "x-portkey-api-key":
+        caller = authenticate(snapshot, {b"x-portkey-api-key": OURS.encode(), name.encode(): text.encode()}, NOW)
+        assert caller.credential is None
+    assert holds_key(snapshot, f"Bearer {text}".encode())

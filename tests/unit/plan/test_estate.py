@@ -230,18 +230,27 @@ def test_a_limit_that_does_not_hold_yet_is_left_out_until_the_snapshot_is_stale(
 
 
 @pytest.mark.parametrize(
-    "changes",
+    "changes, why",
     [
-        {"api_keys": (structs.replace(KEY, status="disabled"),)},
-        {"api_keys": (structs.replace(KEY, kind="workspace-user", user_id="u"),)},
-        {
-            "api_keys": (structs.replace(KEY, kind="workspace-user", user_id="u"),),
-            "users": (User(id="u", organisation_id="o", email="e@x", status="disabled"),),
-        },
+        ({"api_keys": (structs.replace(KEY, status="disabled"),)}, "is disabled"),
+        (
+            {"api_keys": (structs.replace(KEY, kind="workspace-user", user_id="u"),)},
+            "belongs to a person who is disabled",
+        ),
+        (
+            {
+                "api_keys": (structs.replace(KEY, kind="workspace-user", user_id="u"),),
+                "users": (User(id="u", organisation_id="o", email="e@x", status="disabled"),),
+            },
+            "belongs to a person who is disabled",
+        ),
     ],
 )
-def test_keys_that_are_disabled_or_whose_user_is_gone_open_nothing(changes):
-    assert digest_of("text") not in compiled(**changes).keys
+def test_keys_that_are_disabled_or_whose_user_is_gone_open_nothing_and_it_is_known_why(changes, why):
+    snapshot = compiled(**changes)
+    assert digest_of("text") not in snapshot.keys
+    assert snapshot.closed == {digest_of("text"): why}
+    assert compiled().closed == {}
 
 
 def test_a_key_that_is_being_rotated_opens_by_both_texts_each_to_its_own_deadline():

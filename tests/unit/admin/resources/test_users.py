@@ -46,7 +46,10 @@ def test_a_role_in_the_organisation(plane):
 
 def test_whoever_is_disabled_is_nobody(plane):
     plane.ok("PUT", f"/admin/users/{plane.person.id}", json={"status": "disabled"})
-    plane.refused(401, "GET", "/me", "user")
+    said = plane.refused(401, "GET", "/me", "user")
+    assert said["message"] == "The API key belongs to a person who is disabled; use another one"
+    plane.ok("PUT", f"/admin/users/{plane.person.id}", json={"status": "active"})
+    plane.ok("GET", "/me", "user")
 
 
 def test_removing_a_user_ends_keys_and_memberships(plane):
