@@ -550,3 +550,24 @@ def test_javascript_gets_the_fallbacks_answer(
     paths = [seen.path for seen in requests_with(simulator, tag)]
     assert len(paths) == 2
     assert ("messages" in paths[0]) == (way == "to openai")
+
+
+def test_a_limit_of_tokens_follows_to_a_model_that_refuses_its_older_name(gateway: Server, simulator: Server) -> None:
+    """The client wrote ``max_tokens`` for the first target; the second one is a config's choice."""
+    word = f"limit-{uuid.uuid4().hex}"
+    target = {"provider": "@sim-openai", "override_params": {"model": "gpt-5-mini"}}
+    body = {
+        "model": CLAUDE, "max_tokens": 77,
+        "messages": [{"role": "user", "content": f"{word} [[sim: status=529, on=anthropic]]"}],
+    }  # fmt: skip
+    headers = {"x-portkey-api-key": GATEWAY_KEY, "x-portkey-config": json.dumps(fallback(ANTHROPIC, target))}
+    url = f"{gateway.url}/v1/chat/completions"
+    answer = httpx.post(url, json=body, headers=headers, trust_env=False, timeout=60)
+    assert answer.status_code == 200, answer.text
+    assert "max_tokens: sent as max_completion_tokens" in answer.headers["x-lockgate-adjusted"]
+    *_, last = requests_with(simulator, word)
+    assert (last.body["max_completion_tokens"], "max_tokens" in last.body) == (77, False)
+    body["model"] = "@sim-openai/gpt-5-mini"
+    del headers["x-portkey-config"]
+    # a model that the client names itself gets the client's own bytes, and speaks for itself
+    assert httpx.post(url, json=body, headers=headers, trust_env=False, timeout=60).status_code == 400

@@ -388,7 +388,8 @@ class Exchange:
         """What the config has set in the client's body."""
         if not self.shaped_fields or choice.model is None:
             return None
-        return Added(fields=self.shaped_fields, facts=self.snapshot.facts.find(choice.target.base_of(choice.model)))
+        facts = self.snapshot.facts.find(choice.target.base_of(choice.model))
+        return Added(fields=self.shaped_fields, facts=facts, provider=choice.target.provider.name)
 
     def seals_for(self, choice: Choice) -> Seals | None:
         """Return what keeps models' reasoning apart, None where there is one model only."""

@@ -76,10 +76,11 @@ class ReplyRules(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Added(Struct, frozen=True, kw_only=True):
-    """What a config has set in a client's own body, for a model of which these are the facts."""
+    """What a config has set in a client's own body, for a provider's model of which these are the facts."""
 
     fields: tuple[str, ...]
     facts: ModelFacts
+    provider: str
 
 
 class Written(Struct, frozen=True, kw_only=True, gc=False):

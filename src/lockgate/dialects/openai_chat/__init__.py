@@ -87,7 +87,7 @@ class OpenAIChat:
         added: Added | None = None,
         is_foreign: IsForeign | None = None,
     ) -> Written:
-        return forward.forward(body, seen, model, client)
+        return forward.forward(body, seen, model, client, added)
 
     def client_headers(self, client: Mapping[bytes, bytes]) -> tuple[tuple[bytes, bytes], ...]:
         return forward.client_headers(client)

@@ -10,25 +10,55 @@ from collections.abc import Mapping
 
 from msgspec import structs
 
-from lockgate.core.body import Peek, model_name, splice_model
+from lockgate.core.body import Peek, model_name, peek, splice_model
 from lockgate.core.chat import Call
-from lockgate.core.json_edit import read_members
+from lockgate.core.json_edit import Edit, read_members
 from lockgate.core.native import ID_HEADERS
-from lockgate.dialects import Written
+from lockgate.dialects import Added, Written
 
 _ASKED = b'{"include_usage":true}'
+_RENAMED = "max_tokens: sent as max_completion_tokens"
 _PASSED = (b"openai-organization", b"openai-project", b"openai-beta")
 
 
-def forward(body: bytes, seen: Peek, model: str | None, client: Mapping[bytes, bytes]) -> Written:
+def forward(
+    body: bytes, seen: Peek, model: str | None, client: Mapping[bytes, bytes], added: Added | None = None
+) -> Written:
     """Prepare a chat body for a provider that speaks chat completions."""
+    adjusted: tuple[str, ...] = ()
+    if added is not None and _says_old_limit(seen, added):
+        # the client wrote for another model: it cannot know what the one that the config names refuses
+        body, adjusted = _rename_limit(body), (_RENAMED,)
+        seen = peek(body)
     if model is not None and model_name(seen) != model:
         body = splice_model(body, seen, model)
     options = seen.stream_options
     hides_usage = seen.is_stream and not (options is not None and options.include_usage)
     if hides_usage:
         body = _ask_usage(body, seen)
-    return Written(body=body, headers=client_headers(client), dropped=_foreign_ids(client), hides_usage=hides_usage)
+    return Written(
+        body=body,
+        headers=client_headers(client),
+        dropped=_foreign_ids(client),
+        adjusted=adjusted,
+        hides_usage=hides_usage,
+    )
+
+
+def _says_old_limit(seen: Peek, added: Added) -> bool:
+    """Whether a config has changed the model of a call whose limit OpenAI's newer models refuse by its name."""
+    if added.provider != "openai" or "model" not in added.fields or "max_tokens" in added.fields:
+        return False
+    return seen.max_tokens is not None and seen.max_completion_tokens is None
+
+
+def _rename_limit(body: bytes) -> bytes:
+    """Write ``max_tokens`` as ``max_completion_tokens``, which all of OpenAI's models take."""
+    edit = Edit(body)
+    for member in read_members(body):
+        if member.key == "max_tokens":
+            edit.replace(member.start, member.key_end, b'"max_completion_tokens"')
+    return edit.apply()
 
 
 def _ask_usage(body: bytes, seen: Peek) -> bytes:

@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lockgate.catalog.facts import ModelFacts
 from lockgate.core.body import peek
 from lockgate.core.chat import Call
+from lockgate.dialects import Added
 from lockgate.dialects.openai_chat.forward import client_headers, forward, with_headers
 
 
@@ -84,3 +86,37 @@ def test_nobody_opts_out_of_metering(members):
     body = ("{" + "".join(f'"{name}": {value}, ' for name, value in members) + '"stream": true}').encode()
     written = forward(body, peek(body), None, {})
     assert json.loads(written.body)["stream_options"]["include_usage"] is True
+
+
+def added(provider="openai", fields=("model",)):
+    return Added(fields=fields, facts=ModelFacts(family="gpt-5", max_output=1), provider=provider)
+
+
+@pytest.mark.parametrize(
+    "body, sent",
+    [
+        (b'{"model":"m", "max_tokens" : 5}', b'{"model":"m", "max_completion_tokens" : 5}'),
+        (b'{"max_tokens":null,"max_tokens":5}', b'{"max_completion_tokens":null,"max_completion_tokens":5}'),
+        (b'{"max\\u005ftokens":5,"x":"max_tokens"}', b'{"max_completion_tokens":5,"x":"max_tokens"}'),
+    ],
+)
+def test_a_limit_goes_along_under_its_newer_name_where_a_config_changed_the_model(body, sent):
+    written = forward(body, peek(body), None, {}, added())
+    assert (written.body, written.adjusted) == (sent, ("max_tokens: sent as max_completion_tokens",))
+
+
+@pytest.mark.parametrize(
+    "body, config",
+    [
+        (b'{"max_tokens":5}', None),
+        (b'{"max_tokens":5}', added("openai-compatible")),
+        (b'{"max_tokens":5}', added(fields=("temperature",))),
+        (b'{"max_tokens":5}', added(fields=("model", "max_tokens"))),
+        (b'{"max_tokens":5,"max_completion_tokens":6}', added()),
+        (b'{"max_completion_tokens":6}', added()),
+        (b'{"max_tokens":null}', added()),
+        (b"{}", added()),
+    ],
+)
+def test_elsewhere_a_limit_stays_as_it_was_written(body, config):
+    assert forward(body, peek(body), None, {}, config).body is body
