@@ -53,6 +53,8 @@ class Rehearsal(Struct, frozen=True, kw_only=True):
     shares: tuple[Share, ...]
     unknown: tuple[str, ...]
     """What conditions or sticky fields ask for that records do not hold: it counted as missing."""
+    missing_providers: tuple[str, ...] = ()
+    """Targets whose provider record is not there, as ``routes explain`` names them: what they got would have failed."""
 
 
 class _Sum:
@@ -73,8 +75,8 @@ class _Sum:
         self.because[because] += 1
 
 
-def rehearse(routes: Routes, rows: Iterable[Row], *, seed: int = 0) -> Rehearsal:
-    """Ask the machine about each model call; equal seeds throw equal dice."""
+def rehearse(routes: Routes, rows: Iterable[Row], *, missing: tuple[str, ...] = (), seed: int = 0) -> Rehearsal:
+    """Ask the machine about each model call; equal seeds throw equal dice. ``missing`` are targets that nobody serves."""
     roll = random.Random(seed).random  # noqa: S311  # no secret hangs on it
     sums: dict[str, _Sum] = {}
     count = 0
@@ -102,7 +104,13 @@ def rehearse(routes: Routes, rows: Iterable[Row], *, seed: int = 0) -> Rehearsal
         for path, one in sorted(sums.items(), key=lambda item: (-item[1].requests, item[0]))
     )
     asked = set(_asked(routes.root)) - _KNOWN
-    return Rehearsal(config=routes.id, requests=count, shares=tuple(shares), unknown=tuple(sorted(asked)))
+    return Rehearsal(
+        config=routes.id,
+        requests=count,
+        shares=tuple(shares),
+        unknown=tuple(sorted(asked)),
+        missing_providers=missing,
+    )
 
 
 def _of(leaf: Leaf) -> _Sum:

@@ -19,6 +19,7 @@ from lockgate.errors import GatewayError, InvalidConfig, InvalidRequest
 
 if TYPE_CHECKING:
     from lockgate.app.archive import Archive
+    from lockgate.app.rehearsing import Rehearsal
     from lockgate.records.row import Row
     from lockgate.records.store import PageQuery
 
@@ -116,26 +117,36 @@ def rehearse(
     seed: Annotated[int, typer.Option("--seed", help="Of the dice of load balancers.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Tell who would have served the recorded requests of the last week under a config. Nothing is sent."""
+    """Tell who would have served the recorded requests of the last week under a config. Nothing is sent.
+
+    Ends with 1 when a target names a provider that is not there.
+    """
     import msgspec
 
     from lockgate.app.offline import offline_routes, offline_snapshot
     from lockgate.app.rehearsing import rehearse as rehearse_rows
+    from lockgate.plan.explain import missing_records
 
     asked = selection(query, since=since, until=until, workspace=workspace, config=file)
     try:
         text = _read(config, "CONFIG").decode("utf-8", "replace") if _is_text(config) else config
         snapshot = offline_snapshot(file, os.environ, context.obj())
-        _, compiled = offline_routes(text, snapshot, workspace)
+        place, compiled = offline_routes(text, snapshot, workspace)
     except InvalidConfig as error:
         _give_up("; ".join(f"{fault.path}: {fault.what}" if fault.path else fault.what for fault in error.faults))
     except GatewayError as error:
         _give_up(str(error))
     with archive(file) as at:
-        found = rehearse_rows(compiled, _rows(at, asked), seed=seed)
+        found = rehearse_rows(compiled, _rows(at, asked), missing=missing_records(compiled, place), seed=seed)
     if json:
         typer.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
-        return
+    else:
+        _show_rehearsal(found)
+    if found.missing_providers:
+        raise SystemExit(1)
+
+
+def _show_rehearsal(found: Rehearsal) -> None:
     show_table(
         ["target", "provider", "requests", "share", "from others", "tokens", "cost", "because"],
         [
@@ -155,6 +166,8 @@ def rehearse(
     )
     for name in found.unknown:
         typer.echo(f"records do not hold {name}: it counted as missing", err=True)
+    for name in found.missing_providers:
+        typer.echo(f"missing {name}: there is no such provider, so what its target got would have failed", err=True)
 
 
 def _rows(at: Archive, asked: PageQuery) -> Iterator[Row]:

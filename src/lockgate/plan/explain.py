@@ -113,11 +113,16 @@ def explain_request(
         what_if=told.what_if,
         refusal=told.refusal,
         warnings=tuple(str(fault) for fault in told.warnings),
-        missing_providers=tuple(
-            f"{leaf.path}: @{leaf.pin.slug}"
-            for leaf in leaves(routes.root)
-            if leaf.pin.slug is not None and leaf.pin.slug not in workspace.targets
-        ),
+        missing_providers=missing_records(routes, workspace),
+    )
+
+
+def missing_records(routes: Routes, workspace: Workspace) -> tuple[str, ...]:
+    """Return the targets, with what they name, that name a provider record which is not there."""
+    return tuple(
+        f"{leaf.path}: @{leaf.pin.slug}"
+        for leaf in leaves(routes.root)
+        if leaf.pin.slug is not None and leaf.pin.slug not in workspace.targets
     )
 
 

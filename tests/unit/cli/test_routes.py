@@ -168,6 +168,7 @@ BY_TEAM = {
 @pytest.fixture
 def kept(folder):
     records = [record(number, metadata={"team": "search" if number % 4 == 0 else "ads"}) for number in range(8)]
+    (folder / "lockgate.toml").write_text(TOML + '[providers.openai]\ntype = "openai"\napi_key = "k"\n')
     write_records(folder / "home", [*records, record(9, route="files")])
     return folder
 
@@ -194,6 +195,17 @@ def test_people_get_a_table_and_are_told_what_records_do_not_hold(kept):
 def test_a_query_selects_what_is_rehearsed(kept):
     assert json.loads(rehearsed(kept, BY_TEAM, "meta.team=search", "--json").stdout)["requests"] == 2
     assert "there are no such records" in rehearsed(kept, BY_TEAM, "meta.team=nobody").stdout
+
+
+@pytest.mark.parametrize("asked", [[], ["--json"]], ids=["table", "json"])
+def test_a_provider_that_is_not_there_is_named_and_the_status_is_1(kept, asked):
+    halves = {"strategy": {"mode": "loadbalance"}, "targets": [{"provider": "@claude"}, {"provider": "@ghost"}]}
+    done = CliRunner().invoke(cli, ["routes", "rehearse", json.dumps(halves), "--since", "2023-11-01T00:00", *asked])
+    assert done.exit_code == 1
+    if asked:
+        assert json.loads(done.stdout)["missing_providers"] == ["config.targets[1]: @ghost"]
+    else:
+        assert "missing config.targets[1]: @ghost: there is no such provider" in done.stderr
 
 
 def test_the_dice_of_a_rehearsal_are_seeded(kept):
