@@ -76,7 +76,7 @@ class _Sum:
 
 
 def rehearse(routes: Routes, rows: Iterable[Row], *, missing: tuple[str, ...] = (), seed: int = 0) -> Rehearsal:
-    """Ask the machine about each model call; equal seeds throw equal dice. ``missing`` are targets that nobody serves."""
+    """Ask the machine about each model call; equal seeds throw equal dice. ``missing``: targets nobody serves."""
     roll = random.Random(seed).random  # noqa: S311  # no secret hangs on it
     sums: dict[str, _Sum] = {}
     count = 0
