@@ -126,3 +126,16 @@ def test_a_record_says_who_called_what_served_and_which_way_it_went(tmp_path: Pa
             (f"trace_id_w3c:{miss['trace_id_w3c']} version:{lockgate.__version__}", [stream, hit, miss]),
         ):
             assert [one["id"] for one in logs(server, f"query={query}")] == [one["id"] for one in wanted]
+        scraped = httpx.get(f"{server.url}/metrics", headers={"authorization": "Bearer boss"}, trust_env=False).text
+        for sample in (
+            'aigw_upstream_connect_seconds_count{phase="tcp",provider="anthropic"} 1.0',
+            'aigw_cache_entries{backend="memory"} 2.0',
+            'aigw_target_selected_total{config="inline",target=""} 2.0',
+            'aigw_stage_duration_seconds_count{stage="prepare"} 3.0',
+            'aigw_log_records_total{result="written"}',
+            'state="idle"} 1.0',
+            "aigw_cache_saved_seconds_total{",
+            "aigw_price_book_age_seconds ",
+            "# TYPE aigw_event_loop_lag_seconds histogram",
+        ):
+            assert sample in scraped, sample

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -33,6 +34,7 @@ from lockgate.app.counting import (
     shared_counters,
     take_up_batches,
 )
+from lockgate.app.gauges import gauges_of, price_book_age_s
 from lockgate.app.key_watch import KeyWatch
 from lockgate.app.needed import needed_by_memory, needed_by_shared
 from lockgate.app.options import (
@@ -285,13 +287,17 @@ class Gateway:
         beside = self._worker.metrics_folder if self._worker is not None else None
         self._metrics = metrics = Metrics(
             workspace_name=snapshots.workspace_slug,
-            running=lambda: len(plane.exchanges),
+            running=lambda: Counter(exchange.route for exchange in tuple(plane.exchanges)),
+            gauges=lambda: gauges_of(pool, plane.cache, plane.snapshot),
+            price_book_age_s=lambda: price_book_age_s(clock.unix()),
             on_unpriced=alerts.unpriced,
             lost=lambda: journal.lost,
             shed_bodies=lambda: desk.shed + desk.status.shed_bodies if desk is not None else 0,
             log=lambda: _log_numbers(journal, desk),
             folder=Path(beside) if beside else None,
         )
+        if desk is not None:
+            desk.on_feedback = lambda item: metrics.told(item.workspace_id, item.source, item.value * item.weight)
         plane = DataPlane(
             snapshot=snapshots.current,
             upstream=pool,
@@ -427,8 +433,10 @@ class Gateway:
                 elif await asyncio.to_thread(self._snapshots.has_news):
                     await self._snapshots.take_changes()
             except GatewayError as error:
+                self._metrics.reloaded(is_taken=False)
                 _log.error("the configuration was not taken over, the old one stays: %s", error)
             except Exception:  # noqa: BLE001  # the edge: a bug in here must not end the watching
+                self._metrics.reloaded(is_taken=False)
                 _log.exception("the configuration was not taken over, the old one stays")
 
     async def _reload(self) -> None:
@@ -440,11 +448,12 @@ class Gateway:
             trust_forwarded=document.server.trust_forwarded,
         )
         await self._snapshots.take_document(msgspec.structs.replace(document, server=server))
+        self._metrics.reloaded(is_taken=True)
         _log.info("the configuration was taken over (version %d)", self._snapshots.current.version)
         if _fixed_settings(document) != _fixed_settings(self._document):
             _log.warning(
-                "changes in [server], [journal], [simulator], [database], in what [records] says of time and room, and "
-                "in the connection limits of [limits] take effect at the next start"
+                "changes in [server], [journal], [simulator], [database], in what [records] says of time, room and "
+                "addresses, and in the connection limits of [limits] take effect at the next start"
             )
 
     def _install_signals(self) -> None:
@@ -491,8 +500,11 @@ async def _renew_grants(plane: DataPlane) -> None:
 
 async def _publish(metrics: Metrics) -> None:
     """Count what waits, and let the processes beside this one know."""
+    now = asyncio.get_running_loop().time
     while True:
+        due_s = now() + PUBLISH_S
         await asyncio.sleep(PUBLISH_S)
+        metrics.lagged(max(0.0, now() - due_s))
         metrics.settle()
         metrics.publish()
 
@@ -550,7 +562,7 @@ def _fixed_settings(document: Document) -> tuple[object, ...]:
     connection_limits = (limits.header_bytes, limits.header_s, limits.body_idle_s, limits.body_bytes_per_s)
     server = msgspec.structs.replace(document.server, public_url=None, trust_forwarded=False)
     kept = document.records
-    records = (kept.enabled, kept.apart, kept.days, kept.body_days, kept.body_bytes, kept.disk_share)
+    records = (kept.enabled, kept.apart, kept.days, kept.body_days, kept.body_bytes, kept.disk_share, kept.client_ip)
     return (
         server,
         document.journal,

@@ -63,6 +63,7 @@ class Desk:
         self._journal = journal
         layout = self._reader.layout
         self._feedback = FeedbackFile(layout.feedback)
+        self.on_feedback: Callable[[Feedback], None] = lambda item: None
         salt = b""
         try:
             layout.create()
@@ -130,6 +131,8 @@ class Desk:
     def add_feedback(self, items: Sequence[Feedback]) -> None:
         """Keep feedback, all or none."""
         self._feedback.add(items)
+        for item in items:
+            self.on_feedback(item)
 
     def change_feedback(
         self,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import os
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
 
@@ -45,12 +45,20 @@ _CONTENT_OPEN = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 _DURATION = (0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 3600)
 _FIRST = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 8, 13, 20, 30, 60, 120)
 _OWN = (0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1)
+_RATES = (1, 2, 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 500, 1000)
+_COUNTS = (16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576)
+_OPINIONS = (-10, -5, -2, -1, 0, 1, 2, 5, 10)
 _BYTES = (1e3, 1e4, 1e5, 1e6, 1e7, 1e8)
 
 _C = ("workspace", "endpoint", "provider", "model", "stream")
 _NANOS = 1e9
 _MS = 1e3
 _OK, _ERRORS = 200, 400
+_MIN_STREAM_S = 0.05
+"""Of shorter streams no speed is told."""
+_INLINE = "inline"
+_DROPPED = "metrics_series_dropped"
+"""Its labels are names of metrics, which are few."""
 
 
 class _Kind(Struct, frozen=True):
@@ -68,6 +76,10 @@ _KINDS = {
         _Kind("requests", "Requests of clients.", (*_C, "status", "outcome", "cache")),
         _Kind("request_duration_seconds", "From a request's start to its last byte.", (*_C, "outcome"), _DURATION),
         _Kind("time_to_first_token_seconds", "Until the first bytes of a stream went out.", _C, _FIRST),
+        _Kind("output_tokens_per_second", "How fast streams came, from their first bytes on.", _C, _RATES),
+        _Kind("stage_duration_seconds", "Our own work, in stages.", ("stage",), _OWN),
+        _Kind("upstream_connect_seconds", "How long it took to open connections.", ("provider", "phase"), _OWN),
+        _Kind("target_selected", "Answers by the target of the config that gave them.", ("config", "target")),
         _Kind("upstream_requests", "Attempts at providers.", (*_C, "status", "attempt_kind")),
         _Kind("upstream_duration_seconds", "How long attempts took.", _C, _DURATION),
         _Kind("gateway_overhead_seconds", "Our own work on a request.", ("endpoint", "stream", "cache"), _OWN),
@@ -79,10 +91,19 @@ _KINDS = {
         ),
         _Kind("rescued_requests", "Good answers after a failed attempt.", (*_C, "by")),
         _Kind("tokens", "Tokens, in disjoint parts.", (*_C, "type", "part")),
+        _Kind("tokens_per_request", "Tokens of one request.", (*_C, "type"), _COUNTS),
+        _Kind(
+            "provider_cache_tokens", "Tokens read from and written to providers' caches.", ("provider", "model", "op")
+        ),
         _Kind("cost_usd", "Cost in US dollars.", (*_C, "part")),
         _Kind("unpriced_requests", "Answers of models without a price.", ("provider", "model")),
         _Kind("cache_lookups", "Requests whose config has a cache.", ("workspace", "mode", "result")),
         _Kind("cache_saved_usd", "What answers from the cache would have cost.", ("workspace", "mode")),
+        _Kind(
+            "cache_saved_seconds",
+            "How much longer first answers took than those from the cache.",
+            ("workspace", "mode"),
+        ),
         _Kind("budget_blocks", "Requests that a budget refused.", ("workspace",)),
         _Kind("budget_drifts", "Counters of budgets that differed from the ledger.", ("scope", "direction")),
         _Kind("ratelimit_blocks", "Requests that a rate limit refused.", ("workspace",)),
@@ -90,6 +111,10 @@ _KINDS = {
         _Kind("stream_errors", "Streams that broke after they had begun.", (*_C, "reason")),
         _Kind("request_body_bytes", "Sizes of requests.", ("endpoint",), _BYTES),
         _Kind("response_body_bytes", "Sizes of answers.", ("endpoint",), _BYTES),
+        _Kind("feedback", "Feedback that was given.", ("workspace", "name")),
+        _Kind("feedback_value", "What it said.", ("workspace", "name"), _OPINIONS),
+        _Kind("event_loop_lag_seconds", "How late the process came to what was due.", (), _OWN),
+        _Kind("config_reloads", "Configurations that were taken over, or were not.", ("result",)),
         _Kind("metrics_series_dropped", "Series that became _other.", ("metric",)),
     )
 }
@@ -99,6 +124,20 @@ class _Series(Struct):
     """The numbers of one metric: a value for each set of labels; a histogram has counts by bucket, and the sum."""
 
     values: dict[Labels, list[float]] = {}
+
+
+class _Gauge(Struct, frozen=True):
+    """Something that is as it is now, added up over processes."""
+
+    help: str
+    labels: Labels
+
+
+GAUGES = {
+    "upstream_connections": _Gauge("Connections to providers.", ("provider", "state")),
+    "cache_entries": _Gauge("Answers in the cache of answers.", ("backend",)),
+    "cache_bytes": _Gauge("What they take, about.", ("backend",)),
+}
 
 
 class LogNumbers(Struct):
@@ -123,7 +162,9 @@ class Numbers(Struct):
 
     metrics: dict[str, list[tuple[Labels, list[float]]]]
     workers: int = 1
-    running: int = 0
+    running: dict[str, int] = {}
+    """Requests under way, by endpoint."""
+    gauges: list[tuple[str, Labels, float]] = []
     lost_records: int = 0
     shed_bodies: int = 0
     log: LogNumbers = msgspec.field(default_factory=LogNumbers)
@@ -140,17 +181,23 @@ class Metrics:
         self,
         *,
         workspace_name: Callable[[str], str] = lambda id: id,
-        running: Callable[[], int] = lambda: 0,
+        running: Callable[[], Mapping[str, int]] = dict,
+        gauges: Callable[[], Iterable[tuple[str, Labels, float]]] = lambda: (),
+        price_book_age_s: Callable[[], float | None] = lambda: None,
         lost: Callable[[], int] = lambda: 0,
         shed_bodies: Callable[[], int] = lambda: 0,
         on_unpriced: Callable[[Record], None] = lambda record: None,
         log: Callable[[], LogNumbers] = LogNumbers,
         folder: Path | None = None,
     ) -> None:
-        """``on_unpriced`` is told of answers that have no price; ``folder`` is where several processes put their
+        """``running`` returns requests under way by endpoint, ``gauges`` those of ``GAUGES``: name, labels, value.
+
+        ``on_unpriced`` is told of answers that have no price; ``folder`` is where several processes put their
         numbers, None: there is only this one."""
         self._workspace_name = workspace_name
         self._running = running
+        self._gauges = gauges
+        self._price_book_age_s = price_book_age_s
         self._lost = lost
         self._shed_bodies = shed_bodies
         self._on_unpriced = on_unpriced
@@ -169,6 +216,20 @@ class Metrics:
         """Count a budget's counter that lacked something, or had too much."""
         self._add("budget_drifts", (drift.limit.scope, "short" if drift.missing > 0 else "over"), 1)
 
+    def lagged(self, seconds: float) -> None:
+        """Note how late something came that was due."""
+        self._time("event_loop_lag_seconds", (), seconds)
+
+    def reloaded(self, *, is_taken: bool) -> None:
+        """Count a configuration that was read again."""
+        self._add("config_reloads", ("taken" if is_taken else "refused",), 1)
+
+    def told(self, workspace_id: str | None, name: str, value: float) -> None:
+        """Count feedback; ``name`` says where it came from."""
+        labels = (self._workspace_name(workspace_id) if workspace_id else "", name)
+        self._add("feedback", labels, 1)
+        self._time("feedback_value", labels, value)
+
     def settle(self) -> None:
         """Count what is waiting."""
         waiting, self._waiting = self._waiting, []
@@ -186,7 +247,7 @@ class Metrics:
         from prometheus_client.openmetrics.exposition import generate_latest as generate_open
 
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(cast("Collector", _Collector(self._all())))
+        registry.register(cast("Collector", _Collector(self._all(), self._price_book_age_s())))
         ProcessCollector(registry=registry)
         if "application/openmetrics-text" in accept:
             return _CONTENT_OPEN, generate_open(registry)  # type: ignore[no-untyped-call]  # the library has no types there
@@ -210,7 +271,8 @@ class Metrics:
         self.settle()
         return Numbers(
             metrics={name: list(series.values.items()) for name, series in self._series.items() if series.values},
-            running=self._running(),
+            running=dict(self._running()),
+            gauges=list(self._gauges()),
             lost_records=self._lost(),
             shed_bodies=self._shed_bodies(),
             log=self._log(),
@@ -229,7 +291,7 @@ class Metrics:
                 continue
             if not _is_alive(int(path.stem)):
                 # what it counted stays counted; it runs nothing any more
-                numbers.workers = numbers.running = 0
+                numbers.workers, numbers.running, numbers.gauges = 0, {}, []
                 numbers.log.held = numbers.log.waiting_bytes = numbers.log.blocked = 0
             found.append(numbers)
         return found
@@ -246,10 +308,16 @@ class Metrics:
         self._time("request_duration_seconds", (*common, outcome), record.duration_ms / _MS)
         if record.first_event_ms is not None:
             self._time("time_to_first_token_seconds", common, record.first_event_ms / _MS)
+        for stage in ("receive", "prepare", "finish"):
+            self._time("stage_duration_seconds", (stage,), getattr(record.stages, stage) / _MS)
         own_s = (record.stages.prepare + record.stages.finish) / _MS
         self._time("gateway_overhead_seconds", (record.route, stream, cache), own_s)
         self._time("request_body_bytes", (record.route,), record.bytes_in)
         self._time("response_body_bytes", (record.route,), record.bytes_out)
+        if record.config_id and record.path and record.attempts:
+            # what a request brings along could have any number of targets
+            is_inline = record.config_id.startswith("inline-")
+            self._add("target_selected", (_INLINE, "") if is_inline else (record.config_id, record.path), 1)
         self._count_attempts(record, workspace, stream)
         self._count_money(record, common)
         self._count_faults(record, common, workspace)
@@ -257,6 +325,9 @@ class Metrics:
             self._add("cache_lookups", (workspace, "simple", cache), 1)
             if record.cache_saved_nanos:
                 self._add("cache_saved_usd", (workspace, "simple"), record.cache_saved_nanos / _NANOS)
+            if record.cache_source_ms is not None:
+                saved_s = max(0.0, record.cache_source_ms - record.duration_ms) / _MS
+                self._add("cache_saved_seconds", (workspace, "simple"), saved_s)
 
     def _count_attempts(self, record: Record, workspace: str, stream: str) -> None:
         before: Attempt | None = None
@@ -264,6 +335,11 @@ class Metrics:
             labels = (workspace, record.route, attempt.provider, attempt.model or "", stream)
             self._add("upstream_requests", (*labels, str(attempt.status or 0), attempt.kind), 1)
             self._time("upstream_duration_seconds", labels, attempt.duration_ms / _MS)
+            if attempt.opened is not None:
+                for phase in ("dns", "tcp", "tls"):
+                    ms = getattr(attempt.opened, phase + "_ms")
+                    if ms is not None:
+                        self._time("upstream_connect_seconds", (attempt.provider, phase), ms / _MS)
             if before is not None and attempt.kind == "retry":
                 self._add("retries", (*labels, before.error or str(before.status or 0)), 1)
             elif before is not None:
@@ -296,6 +372,17 @@ class Metrics:
         ):
             if count:
                 self._add("tokens", (*common, kind, part), count)
+        given = (tokens.input or 0) + (tokens.cache_read or 0) + written
+        for kind, count in (("input", given), ("output", tokens.output)):
+            if count:
+                self._time("tokens_per_request", (*common, kind), count)
+        for operation, count in (("read", tokens.cache_read), ("write", written)):
+            if count:
+                self._add("provider_cache_tokens", (common[2], common[3], operation), count)
+        if record.is_stream and record.first_event_ms is not None and tokens.output:
+            stream_s = (record.duration_ms - record.first_event_ms) / _MS
+            if stream_s >= _MIN_STREAM_S:
+                self._time("output_tokens_per_second", common, tokens.output / stream_s)
 
     def _count_faults(self, record: Record, common: Labels, workspace: str) -> None:
         error = record.error
@@ -324,8 +411,8 @@ class Metrics:
         values = self._series[name].values
         row = values.get(labels)
         if row is None:
-            if len(values) >= MAX_SERIES:
-                self._row("metrics_series_dropped", (name,), 1)[0] += 1
+            if len(values) >= MAX_SERIES and name != _DROPPED:
+                self._row(_DROPPED, (name,), 1)[0] += 1
                 labels = tuple(OTHER for _ in labels)
                 row = values.get(labels)
             if row is None:
@@ -349,8 +436,9 @@ class MeteredSink:
 class _Collector:
     """Hands the numbers of all processes to the library that writes them."""
 
-    def __init__(self, numbers: list[Numbers]) -> None:
+    def __init__(self, numbers: list[Numbers], price_book_age_s: float | None) -> None:
         self._numbers = numbers
+        self._price_book_age_s = price_book_age_s
 
     def collect(self) -> Iterator[Metric]:
         """Return a family for each metric that has numbers."""
@@ -359,11 +447,30 @@ class _Collector:
         build = GaugeMetricFamily(_PREFIX + "build_info", "The version that runs.", labels=["version"])
         build.add_metric([lockgate.__version__], 1)
         yield build
-        running = sum(one.running for one in self._numbers)
-        yield GaugeMetricFamily(_PREFIX + "requests_in_flight", "Requests under way.", value=running)
+        if self._price_book_age_s is not None:
+            age_s = self._price_book_age_s
+            yield GaugeMetricFamily(_PREFIX + "price_book_age_seconds", "Since the prices were read.", value=age_s)
+        in_flight = GaugeMetricFamily(_PREFIX + "requests_in_flight", "Requests under way.", labels=["endpoint"])
+        for labels, row in _merged(
+            [((endpoint,), [float(count)]) for endpoint, count in one.running.items()] for one in self._numbers
+        ).items():
+            in_flight.add_metric(labels, row[0])
+        yield in_flight
+        for name, gauge in GAUGES.items():
+            family = GaugeMetricFamily(_PREFIX + name, gauge.help, labels=gauge.labels)
+            for labels, row in _merged(
+                [(labels, [value]) for named, labels, value in one.gauges if named == name] for one in self._numbers
+            ).items():
+                family.add_metric(labels, row[0])
+            yield family
         workers = sum(one.workers for one in self._numbers)
         yield GaugeMetricFamily(_PREFIX + "workers", "Processes that serve.", value=workers)
         lost = sum(one.lost_records for one in self._numbers)
+        records = CounterMetricFamily(_PREFIX + "log_records", "Records, by what became of them.", labels=["result"])
+        made = sum(row[0] for one in self._numbers for _, row in one.metrics.get("requests", ()))
+        records.add_metric(["written"], max(0.0, made - lost))
+        records.add_metric(["dropped"], lost)
+        yield records
         yield CounterMetricFamily(_PREFIX + "log_records_lost", "Records that could not be written.", value=lost)
         shed = sum(one.shed_bodies for one in self._numbers)
         yield CounterMetricFamily(_PREFIX + "log_bodies_dropped", "Requests whose bodies were not kept.", value=shed)

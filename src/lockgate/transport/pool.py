@@ -63,6 +63,14 @@ class HttpPool:
         """How many connections are kept for later."""
         return sum(lane.idle for lane in self._lanes.values())
 
+    def connections(self) -> Mapping[str, tuple[int, int]]:
+        """Return how many connections to each host are in use, and how many are kept for later."""
+        found: dict[str, tuple[int, int]] = {}
+        for origin, lane in self._lanes.items():
+            active, idle = found.get(origin.host, (0, 0))
+            found[origin.host] = (active + lane.active, idle + lane.idle)
+        return found
+
     async def send(self, request: UpstreamRequest) -> HttpResponse:
         """Send and return when the answer's head has arrived.
 

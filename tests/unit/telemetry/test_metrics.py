@@ -4,7 +4,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from lockgate.core.limits import Budget, Drift
-from lockgate.core.record import SCHEMA_VERSION, Attempt, CostLine, Record, Stages, TokenCounts
+from lockgate.core.record import SCHEMA_VERSION, Attempt, CostLine, Opened, Record, Stages, TokenCounts
 from lockgate.telemetry import metrics as module
 from lockgate.telemetry.metrics import LogNumbers, MeteredSink, Metrics
 
@@ -123,7 +123,10 @@ def test_a_model_without_a_price_is_no_label():
 
 
 def test_processes_beside_each_other_are_added_up(tmp_path):
-    one, other = Metrics(folder=tmp_path, running=lambda: 2), Metrics(folder=tmp_path, running=lambda: 3)
+    one, other = (
+        Metrics(folder=tmp_path, running=lambda: {"chat": 2}),
+        Metrics(folder=tmp_path, running=lambda: {"chat": 2, "messages": 1}),
+    )
     other.observe(GOOD)
     other.publish()
     (path,) = tmp_path.iterdir()
@@ -193,3 +196,98 @@ def test_counters_that_differ_from_the_ledger_are_counted():
     found = samples(metrics)
     assert value(found, "budget_drifts_total", scope="key", direction="short") == 2
     assert value(found, "budget_drifts_total", scope="key", direction="over") == 1
+
+
+def test_streams_say_how_fast_they_came_and_requests_how_large_they_are():
+    metrics = Metrics()
+    metrics.observe(GOOD)
+    metrics.observe(msgspec.structs.replace(GOOD, first_event_ms=690.0))
+    found = samples(metrics)
+    assert value(found, "output_tokens_per_second_count") == 1
+    assert value(found, "output_tokens_per_second_sum") == pytest.approx(7 / 0.58)
+    assert value(found, "tokens_per_request_sum", type="input") == 36
+    assert value(found, "tokens_per_request_sum", type="output") == 14
+    assert value(found, "provider_cache_tokens_total", provider="anthropic", model="claude-x", op="read") == 6
+    assert value(found, "provider_cache_tokens_total", op="write") == 10
+
+
+def test_stages_and_new_connections_have_histograms():
+    metrics = Metrics()
+    opened = Opened(dns_ms=1.0, tcp_ms=20.0)
+    attempts = (msgspec.structs.replace(GOOD.attempts[0], opened=opened),)
+    metrics.observe(msgspec.structs.replace(GOOD, attempts=attempts))
+    found = samples(metrics)
+    assert value(found, "upstream_connect_seconds_sum", provider="anthropic", phase="tcp") == pytest.approx(0.02)
+    assert value(found, "upstream_connect_seconds_count", phase="tls") is None
+    sums = {
+        stage: value(found, "stage_duration_seconds_sum", stage=stage) for stage in ("receive", "prepare", "finish")
+    }
+    assert sums == pytest.approx({"receive": 0.0, "prepare": 0.0003, "finish": 0.0001})
+
+
+def test_targets_are_told_apart_unless_the_request_brought_them():
+    metrics = Metrics()
+    for config in ("pc_1", "inline-0a", "inline-0b"):
+        metrics.observe(msgspec.structs.replace(GOOD, config_id=config, path="config.targets[1]"))
+    metrics.observe(msgspec.structs.replace(GOOD, config_id="pc_1", path="config", attempts=()))
+    found = samples(metrics)
+    assert value(found, "target_selected_total") == 3
+    assert value(found, "target_selected_total", config="pc_1", target="config.targets[1]") == 1
+    assert value(found, "target_selected_total", config="inline", target="") == 2
+
+
+def test_time_that_the_cache_saved_is_counted():
+    metrics = Metrics()
+    hit = msgspec.structs.replace(GOOD, cache_status="hit", cost=None, cache_source_ms=2700.0, duration_ms=200.0)
+    metrics.observe(hit)
+    metrics.observe(msgspec.structs.replace(hit, cache_source_ms=100.0))
+    assert value(samples(metrics), "cache_saved_seconds_total", mode="simple") == 2.5
+
+
+def test_feedback_reloads_and_lags_are_counted():
+    metrics = Metrics(workspace_name=lambda id: "research")
+    metrics.told("w", "api", 5)
+    metrics.told(None, "api", -1)
+    metrics.reloaded(is_taken=True)
+    metrics.reloaded(is_taken=False)
+    metrics.lagged(0.004)
+    found = samples(metrics)
+    assert value(found, "feedback_total", workspace="research") == 1
+    assert value(found, "feedback_value_bucket", le="+Inf") == 2
+    assert value(found, "feedback_value_bucket", workspace="", le="-1.0") == 1
+    assert [value(found, "config_reloads_total", result=result) for result in ("taken", "refused")] == [1, 1]
+    assert value(found, "event_loop_lag_seconds_bucket", le="0.005") == 1
+
+
+def test_what_is_now_is_added_up_and_ends_with_its_process(tmp_path):
+    gauges = [("cache_entries", ("memory",), 3.0), ("upstream_connections", ("anthropic", "idle"), 2.0)]
+    mine = Metrics(folder=tmp_path, gauges=lambda: gauges, price_book_age_s=lambda: 7.0, lost=lambda: 1)
+    mine.observe(GOOD)
+    mine.observe(GOOD)
+    other = Metrics(folder=tmp_path, gauges=lambda: gauges)
+    (tmp_path / "1.bin").write_bytes(msgspec.msgpack.encode(other.numbers()))
+    (tmp_path / "999999999.bin").write_bytes(msgspec.msgpack.encode(other.numbers()))
+    found = samples(mine)
+    assert value(found, "cache_entries", backend="memory") == 6
+    assert value(found, "upstream_connections", provider="anthropic", state="idle") == 4
+    assert value(found, "price_book_age_seconds") == 7
+    assert [value(found, "log_records_total", result=result) for result in ("written", "dropped")] == [1, 1]
+
+
+SPECIFIED = """
+requests_total requests_in_flight request_duration_seconds time_to_first_token_seconds output_tokens_per_second
+upstream_requests_total upstream_duration_seconds upstream_connect_seconds upstream_connections gateway_overhead_seconds
+stage_duration_seconds retries_total fallbacks_total rescued_requests_total target_selected_total tokens_total
+tokens_per_request cost_usd_total unpriced_requests_total cache_lookups_total cache_saved_usd_total
+cache_saved_seconds_total cache_entries cache_bytes provider_cache_tokens_total budget_blocks_total
+client_disconnects_total stream_errors_total request_body_bytes response_body_bytes feedback_total feedback_value
+log_records_total log_spool_bytes config_reloads_total price_book_age_seconds build_info metrics_series_dropped_total
+event_loop_lag_seconds workers
+""".split()
+"""Of the observability specification, section 3.1, what there is."""
+
+
+@pytest.mark.parametrize("name", SPECIFIED)
+def test_each_metric_of_the_specification_is_exposed(name):
+    _, text = Metrics(price_book_age_s=lambda: 1.0).expose()
+    assert f"# TYPE aigw_{name} " in text.decode()
