@@ -93,3 +93,13 @@ def test_what_the_counters_lost_comes_back_from_the_ledger(
         assert "less than the ledger: made up for" in server.log.read_text()
     (again,) = budgets_check(home, 0)
     assert again["verdict"] == "ok"
+
+    kept = json.loads((home / "counters.json").read_bytes())
+    kept["state"]["counts"][0]["used"] += 77
+    (home / "counters.json").write_text(json.dumps(kept))
+    with running_catalog(folder, config=CONFIG, ALERTS_URL=url, ALERTS_SECRET=SECRET) as server:
+        event = next_event(receiver)
+        assert (event["data"]["difference"], event["data"]["is_made_up"]) == (-77, False)
+        with api(server, ADMIN_KEY) as admin:
+            usage = admin.get(f"/api-keys/{made['id']}").json()["usage"]
+        assert (usage["used"], usage["drift"]) == (checked["counted"] + 77, 77)

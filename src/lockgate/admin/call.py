@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from lockgate.admin.access import check_access, missing_scope
 from lockgate.admin.desk import RecordDesk
@@ -22,7 +22,7 @@ from lockgate.admin.principal import Principal
 from lockgate.admin.reading import Ignored, read_value
 from lockgate.admin.routes import Routes
 from lockgate.admin.seats import Seats
-from lockgate.core.limits import Claim, Usage
+from lockgate.core.limits import Charged, Claim, Usage
 from lockgate.dialects import Dialect
 from lockgate.entities import Actor, Entity, Estate, Integration, Workspace
 from lockgate.errors import (
@@ -66,6 +66,8 @@ class Services(Struct, frozen=True, kw_only=True):
     changed: Callable[[], Awaitable[None]]
     """Takes a committed change over in this process, before the caller hears of it."""
     counters: Counters
+    drifts: Callable[[], Mapping[Charged, int]] = dict
+    """What counters of budgets have that the ledger has not, as the last check found."""
     records: RecordDesk | None = None
     """None: no records are kept to be searched."""
     now: Callable[[], datetime]
@@ -238,9 +240,14 @@ class Call(Generic[Body, Query]):
         if not claims:
             return ()
         try:
-            return self.wait(self.services.counters.usage(claims))
+            found = self.wait(self.services.counters.usage(claims))
         except CountersUnreachable:
             return [None] * len(claims)
+        drifts = self.services.drifts()
+        if not drifts:
+            return found
+        places = [Charged(claim.limit.id, claim.group, usage.start) for claim, usage in zip(claims, found, strict=True)]
+        return [structs.replace(one, extra=drifts.get(place, 0)) for one, place in zip(found, places, strict=True)]
 
     def wait(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Run a coroutine on the gateway's loop and return its result."""

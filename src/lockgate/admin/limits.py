@@ -132,6 +132,8 @@ class UsageView(Struct, frozen=True, kw_only=True):
     reserved: Amount
     remaining: Amount
     as_of: str
+    drift: Amount | UnsetType = UNSET
+    """What of ``used`` the records in the ledger do not have, where the last hourly check found a difference."""
 
 
 # ---- reading
@@ -291,6 +293,7 @@ def write_usage(limit: UsageLimit, usage: Mapping[str, Usage], now: datetime) ->
         reserved=write_amount(found.reserved, limit.unit),
         remaining=write_amount(found.remaining, limit.unit),
         as_of=write_time(now),
+        drift=write_amount(found.extra, limit.unit) if found.extra else UNSET,
     )
 
 

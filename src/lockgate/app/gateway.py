@@ -76,6 +76,8 @@ from lockgate.store.secrets import SecretReader
 from lockgate.store.state import StateFolder
 from lockgate.store.told_book import ToldBook
 from lockgate.telemetry.clock import SystemClock
+from lockgate.telemetry.drift_file import NAME as DRIFTS
+from lockgate.telemetry.drift_file import DriftFile
 from lockgate.telemetry.journal import Journal
 from lockgate.telemetry.ledger_book import needed_by_ledger
 from lockgate.telemetry.metrics import PUBLISH_S, LogNumbers, MeteredSink, Metrics
@@ -275,6 +277,7 @@ class Gateway:
                 dialects=dialects,
                 changed=snapshots.take_changes,
                 counters=counters,
+                drifts=DriftFile(self._state.path / DRIFTS),
                 records=desk,
                 now=utc_now,
                 environment=self._options.environment,
@@ -354,7 +357,7 @@ class Gateway:
         reconciler = Reconciler(
             self._state.path, lambda: counters, clock, lambda: self._snapshots.current, is_whole=is_own
         )
-        return Reconciliation(reconciler, tell, lambda: self._journal.held > 0)
+        return Reconciliation(reconciler, tell, lambda: self._journal.held > 0, self._state.path / DRIFTS)
 
     def _shared_url(self) -> str | None:
         """Return where counters are shared; None: they are in memory."""

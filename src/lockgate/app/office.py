@@ -40,6 +40,8 @@ from lockgate.store.config_file import ConfigFile
 from lockgate.store.directory import open_directory, utc_now
 from lockgate.store.state import StateFolder
 from lockgate.telemetry.clock import SystemClock
+from lockgate.telemetry.drift_file import NAME as DRIFTS
+from lockgate.telemetry.drift_file import DriftFile
 from lockgate.transport.address_guard import trusted_set
 from lockgate.transport.pool import HttpPool
 
@@ -154,6 +156,7 @@ class Office:
             dialects=load_dialects(),
             changed=self._snapshots.take_changes,
             counters=self._counters(),
+            drifts=DriftFile(self.home / DRIFTS),
             now=utc_now,
             environment=self._environment,
         )

@@ -22,6 +22,7 @@ from lockgate.policy.periods import Calendar
 from lockgate.ports import Clock, Counters
 from lockgate.store.counters_memory import MemoryCounters
 from lockgate.store.settled_marks import SettledMarks
+from lockgate.telemetry.drift_file import write_drifts
 from lockgate.telemetry.ledger_book import LedgerBook
 
 _log = logging.getLogger("lockgate.limits")
@@ -150,8 +151,12 @@ class Reconciler:
 class Reconciliation:
     """The hourly work of a gateway: check, tell, make up for what is missing."""
 
-    def __init__(self, reconciler: Reconciler, tell: Callable[[Drift], None], is_held: Callable[[], bool]) -> None:
-        """``is_held``: whether records wait in memory, which the journal lacks and the counters have."""
+    def __init__(
+        self, reconciler: Reconciler, tell: Callable[[Drift], None], is_held: Callable[[], bool], path: Path
+    ) -> None:
+        """``is_held``: whether records wait in memory, which the journal lacks and the counters have. ``path``: the
+        file that says what is left of differences."""
+        self._path = path
         self._reconciler = reconciler
         self._tell = tell
         self._is_held = is_held
@@ -181,8 +186,11 @@ class Reconciliation:
                 elif self._told.get(place) != one.missing:
                     self._tell(one)
             self._told = told
+            await asyncio.to_thread(write_drifts, self._path, [one for one in found if one.missing < 0])
         except GatewayError as error:
             _log.error("budgets were not checked: %s", error.message)
+        except OSError as error:
+            _log.error("what the check of budgets found cannot be kept: %s", error.strerror)
         except Exception:  # noqa: BLE001  # the edge: a bug in here must not end the work
             _log.exception("budgets were not checked")
 

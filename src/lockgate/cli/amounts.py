@@ -254,7 +254,8 @@ def shown_usage(usage: dict[str, Any] | None) -> str:
         return "-"
     mark = "$" if usage["type"] == "cost" else ""
     reserved = f"{mark}{usage['reserved']} reserved, " if usage["reserved"] else ""
-    return f"{mark}{usage['used']} used, {reserved}{mark}{usage['remaining']} left"
+    extra = f" ({mark}{usage['drift']} more used than the ledger has)" if "drift" in usage else ""
+    return f"{mark}{usage['used']} used, {reserved}{mark}{usage['remaining']} left{extra}"
 
 
 def _read_rate(text: str) -> dict[str, Any]:

@@ -238,6 +238,8 @@ class Usage(Struct, frozen=True, kw_only=True):
     remaining: int
     start: int
     resets_at: int | None
+    extra: int = 0
+    """What of ``used`` the ledger does not have, as the last check found."""
 
 
 class LimitEvent(Struct, frozen=True, kw_only=True):

@@ -318,3 +318,11 @@ def test_of_several_budgets_each_goes_on_with_the_counter_of_its_period():
     again = read_usage_limits(bodies[::-1], first, path="usage_limits", today=TODAY)
     assert [limit.id for limit in again] == ["2", "1", "0"]
     assert [limit.id for limit in read_usage_limits(bodies[:0:-1], first, path="u", today=TODAY)] == ["2", "1"]
+
+
+def test_what_the_ledger_does_not_have_is_shown():
+    limit = UsageLimit(id="l", unit="cost", cap=nanos_of(Decimal(10)))
+    found = Usage(used=nanos_of(Decimal(5)), reserved=0, remaining=nanos_of(Decimal(5)), start=0, resets_at=None)
+    assert "drift" not in to_builtins(write_usage(limit, {"l": found}, NOW))
+    drifted = structs.replace(found, extra=nanos_of(Decimal(2)))
+    assert to_builtins(write_usage(limit, {"l": drifted}, NOW), builtin_types=(Decimal,))["drift"] == 2

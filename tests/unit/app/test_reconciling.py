@@ -8,13 +8,17 @@ import logging
 import pytest
 
 from lockgate.app.reconciling import LEDGER, Reconciler, Reconciliation, budgets_of
-from lockgate.core.limits import Budget, Charge, Claim, Demand, Drift, Rate, Spent, charges_of
+from lockgate.core.limits import Budget, Charge, Charged, Claim, Demand, Drift, Rate, Spent, charges_of
 from lockgate.core.record import SCHEMA_VERSION, Record
 from lockgate.errors import Unavailable
 from lockgate.plan.policies import Policy
 from lockgate.plan.snapshot import GatewayKey, Snapshot, Target, Workspace
 from lockgate.providers import load_providers
 from lockgate.store.counters_memory import MemoryCounters
+from lockgate.store.counters_redis import RedisCounters
+from lockgate.store.settled_marks import SettledMarks
+from lockgate.store.valkey import PrivateValkey
+from lockgate.telemetry.drift_file import NAME, DriftFile
 from lockgate.telemetry.journal import Journal
 from tests.unit.dataplane.fakes import FakeClock
 
@@ -45,7 +49,7 @@ class Scene:
         return Reconciler(self.home, lambda: self.counters, self.clock, lambda: SNAPSHOT, **more)
 
     def work(self, **more):
-        return Reconciliation(self.reconciler(**more), self.told.append, lambda: self.held)
+        return Reconciliation(self.reconciler(**more), self.told.append, lambda: self.held, self.home / NAME)
 
     async def spend(self, amount, claim=CLAIM):
         spent = Spent(nanos=amount, tokens=amount)
@@ -100,6 +104,7 @@ def test_what_a_counter_lost_is_made_up_for_and_told(scene):
         await work.once()
         (drift,) = scene.told
         assert (drift.missing, drift.is_made_up, drift.limit) == (40 * DOLLAR, True, LIMIT)
+        assert DriftFile(scene.home / NAME)() == {}
 
     asyncio.run(run())
 
@@ -114,6 +119,7 @@ def test_what_a_counter_has_too_much_is_told_once_and_left(scene):
         await work.once()
         (drift,) = scene.told
         assert (drift.missing, drift.is_made_up) == (-5, False)
+        assert DriftFile(scene.home / NAME)() == {Charged("b", "", 0): 5}
         assert await scene.used() == 15
         # whoever does not see all journals cannot tell
         assert all(one.missing == 0 for one in await scene.reconciler(is_whole=False).check(keeps=False))
@@ -191,3 +197,37 @@ def test_every_budget_is_looked_at_once(scene):
 def test_more_than_a_hundredth_or_a_dollar_matters(counted, booked, matters):
     drift = Drift(limit=LIMIT, group="", start=0, resets_at=None, counted=counted, booked=booked)
     assert drift.matters == matters
+
+
+@pytest.mark.timeout(120)
+def test_a_server_that_lost_its_data_gets_back_what_the_ledger_has(scene, tmp_path_factory):
+    server = PrivateValkey(tmp_path_factory.mktemp("v"))
+    marks = SettledMarks(scene.home / "journal")
+
+    async def run():
+        scene.counters = counters = RedisCounters(
+            server.url, scene.clock, position=lambda: scene.journal.position, on_settled=marks.reached, deadline_s=10.0
+        )
+        try:
+            await scene.work().once()
+            await scene.spend(40 * DOLLAR)
+            await counters.flush()
+            marks.write()
+            (fine,) = await scene.reconciler().check(keeps=True)
+            assert (fine.counted, fine.booked) == (40 * DOLLAR, 40 * DOLLAR)
+            await counters._ask_command("FLUSHALL")
+            await scene.spend(2 * DOLLAR)
+            await counters.flush()
+            marks.write()
+            work = scene.work()
+            await work.once()
+            await work.once()
+            assert await scene.used() == 42 * DOLLAR
+            assert [one.missing for one in scene.told] == [40 * DOLLAR]
+        finally:
+            await counters.close()
+
+    try:
+        asyncio.run(run())
+    finally:
+        server.stop()
