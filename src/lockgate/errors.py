@@ -19,7 +19,7 @@
     ├── Draining            503  the gateway is shutting down
     ├── LimitReached             a budget or a rate refuses; ``limit`` says which
     │   ├── RateLimited     429  too many requests or tokens in too short a time
-    │   ├── BudgetReserved  429  what is left is reserved by requests under way
+    │   ├── BudgetReserved  429  what is left is reserved by requests or batches under way
     │   └── BudgetExceeded  412  a budget is used up, or less is left than the request may cost
     ├── CountersUnreachable 503  the store of budgets and rates does not answer
     ├── Unavailable         503  the database cannot be reached
@@ -256,7 +256,8 @@ class RateLimited(LimitReached):
 
 
 class BudgetReserved(LimitReached):
-    """What is left of a budget is reserved by requests under way; it clears in seconds."""
+    """What is left of a budget is reserved: by requests under way, which clears in seconds, or by batches, which may
+    take hours; then there is no ``retry-after``, and ``x-should-retry`` is false."""
 
     status = 429
     code = "budget_reserved"

@@ -177,8 +177,9 @@ class Refusal(Struct, frozen=True, kw_only=True):
     limit: Limit
     group: str
     reason: Reason
-    """spent: a budget is used up, or what is left is too little; reserved: only other requests' reservations are in
-    the way, which clears in seconds; rate; outage: the counters cannot be reached and the limit says deny."""
+    """spent: a budget is used up, or what is left is too little; reserved: only other reservations are in the way,
+    which clears in seconds, or with batches in hours, where ``retry_after_s`` is None; rate; outage: the counters
+    cannot be reached and the limit says deny."""
     asked: int
     used: int
     """Settled in this period; of a rate what counts in its window now, reservations included; of concurrency 0."""
@@ -195,7 +196,7 @@ class Refusal(Struct, frozen=True, kw_only=True):
 
     @property
     def is_only_reserved(self) -> bool:
-        """Whether only other requests' reservations are in the way."""
+        """Whether only other reservations are in the way."""
         return self.reason == "reserved"
 
 

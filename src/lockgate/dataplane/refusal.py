@@ -66,9 +66,11 @@ def _budget_error(refusal: Refusal, limit: Budget) -> GatewayError:
         }
         headers += [(b"x-portkey-budget-limit", str(cap).encode()), (b"x-portkey-budget-used", str(used).encode())]
     if refusal.is_only_reserved:
-        message = f"Budget busy: {holder} has enough left only once requests under way are settled; try again"
         return BudgetReserved(
-            message, limit=details, headers=(*headers, *_retry_after(1)), is_of_target=limit.per_attempt
+            f"Budget busy: {holder} has enough left only once {_busy_with(refusal)}",
+            limit=details,
+            headers=(*headers, *_when_free(refusal)),
+            is_of_target=limit.per_attempt,
         )
     return BudgetExceeded(
         _budget_message(refusal, limit, resets),
@@ -76,6 +78,17 @@ def _budget_error(refusal: Refusal, limit: Budget) -> GatewayError:
         headers=(*headers, (b"x-should-retry", b"false")),
         is_of_target=limit.per_attempt,
     )
+
+
+def _busy_with(refusal: Refusal) -> str:
+    if refusal.retry_after_s is None:
+        return "batches have ended and their results are read, which may take hours"
+    return "requests under way are settled; try again"
+
+
+def _when_free(refusal: Refusal) -> tuple[tuple[bytes, bytes], ...]:
+    wait_s = refusal.retry_after_s
+    return ((b"x-should-retry", b"false"),) if wait_s is None else _retry_after(wait_s)
 
 
 def _budget_message(refusal: Refusal, limit: Budget, resets: str) -> str:

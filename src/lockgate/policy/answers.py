@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable
 
 from lockgate.core.limits import Budget, Hold, Limit, LimitEvent, Rate, Reason, Refusal, Usage
 from lockgate.policy import windows
-from lockgate.policy.holds import Place
+from lockgate.policy.holds import Place, judge
 from lockgate.policy.periods import Calendar
 
 RETRY_RESERVED_S = 1.0
 """When to ask again where only reservations are in the way."""
+LASTING_S = 900.0
+"""Reservations whose lease ends later than in this time are no running request's, which renews a short one."""
 
 Listener = Callable[[LimitEvent], None]
 
@@ -26,11 +28,13 @@ def place_of(calendar: Calendar, limit: Limit, now_s: float) -> Place:
     return start, start + limit.window_s
 
 
-def budget_refusal(hold: Hold, reason: Reason, used: int, others: int, now_s: float) -> Refusal:
-    """Describe a budget that refuses; ``others`` is what other requests reserve."""
-    waits = RETRY_RESERVED_S if reason == "reserved" else None if hold.end is None else max(0.0, hold.end - now_s)
-    if reason == "spent" and isinstance(hold.limit, Budget) and hold.amount > hold.limit.cap:
-        waits = None
+def budget_refusal(hold: Hold, reason: Reason, used: int, others: int, now_s: float, *, lasting: int = 0) -> Refusal:
+    """Describe a budget that refuses; ``others`` is what others reserve, and ``lasting`` what of it stays for hours."""
+    assert isinstance(hold.limit, Budget)
+    if reason == "reserved":
+        waits = None if lasting and judge(hold.limit, hold, used, lasting) is not None else RETRY_RESERVED_S
+    else:
+        waits = None if hold.end is None or hold.amount > hold.limit.cap else max(0.0, hold.end - now_s)
     return Refusal(
         limit=hold.limit,
         group=hold.group,

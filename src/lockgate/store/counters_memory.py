@@ -132,6 +132,8 @@ class MemoryCounters:
         self._windows: dict[_Key, WindowState] = {}
         self._at_once: dict[_Key, int] = {}
         self._live: dict[str, tuple[Grant, float]] = {}
+        self._lasting: set[str] = set()
+        """Reservations that no running request holds; some may be over."""
         self._lapsed: dict[str, Grant] = {}
         self._next_lapse = _NEVER
         self._prune_at = _PRUNE_AT_LEAST
@@ -146,6 +148,7 @@ class MemoryCounters:
 
     async def hold(self, name: str, demand: Demand) -> Grant | Refusal:
         """Reserve under a name of the caller's."""
+        self._lasting.add(f"{name}-1")
         return self._admit(f"{name}-1", demand)
 
     def _admit(self, grant_id: str, demand: Demand) -> Grant | Refusal:
@@ -359,6 +362,7 @@ class MemoryCounters:
         for hold in grant.holds:
             self._add(hold, hold.amount)
         self._live[grant.id] = (grant, until_s)
+        self._lasting.add(grant.id)
         self._next_lapse = min(self._next_lapse, until_s)
 
     # ------------------------------------------------------------------------------------------ inside
@@ -372,8 +376,24 @@ class MemoryCounters:
             count = self._counts.get((limit.id, hold.group, hold.start))
             used, others = (count.used, count.reserved - taken) if count is not None else (0, 0)
             reason = judge(limit, hold, used, others)
-            return answers.budget_refusal(hold, reason, used, others, now_s) if reason is not None else None
+            if reason is None:
+                return None
+            lasting = self._lasting_on(hold, now_s) if reason == "reserved" else 0
+            return answers.budget_refusal(hold, reason, used, others, now_s, lasting=lasting)
         return self._rate_refusal(limit, hold, hold.amount - taken, now_s)
+
+    def _lasting_on(self, hold: Hold, now_s: float) -> int:
+        """Return what reservations hold on a counter that stay for hours."""
+        self._lasting &= self._live.keys()
+        place = (hold.limit.id, hold.group, hold.start)
+        found = [self._live[grant_id] for grant_id in self._lasting]
+        return sum(
+            one.amount
+            for grant, until in found
+            if until > now_s + answers.LASTING_S
+            for one in grant.holds
+            if (one.limit.id, one.group, one.start) == place
+        )
 
     def _rate_refusal(self, rate: Rate, hold: Hold, asked: int, now_s: float) -> Refusal | None:
         if rate.unit == "concurrency":

@@ -364,7 +364,9 @@ class RedisCounters:
         now_ms = int(now_s * 1000)
         keys = [self._leases, self._reservations + grant_id, self._over_key(grant_id)]
         until_ms = now_ms + int(lease_s * 1000)
-        arguments: _Arguments = [grant_id, self._reservations, number, now_ms, until_ms, "first" if is_first else ""]
+        lasts_ms = now_ms + int(answers.LASTING_S * 1000)
+        first = "first" if is_first else ""
+        arguments: _Arguments = [grant_id, self._reservations, number, now_ms, until_ms, first, lasts_ms]
         for step in steps:
             hold = step.hold
             limit = hold.limit
@@ -389,9 +391,9 @@ class RedisCounters:
         hold = step.hold
         limit = hold.limit
         if isinstance(limit, Budget):
-            used, reserved, taken = found
+            used, reserved, taken, *lasting = found
             reason = judge(limit, hold, used, reserved - taken) or "reserved"
-            return answers.budget_refusal(hold, reason, used, reserved - taken, now_s)
+            return answers.budget_refusal(hold, reason, used, reserved - taken, now_s, lasting=sum(lasting))
         if limit.unit == "concurrency":
             return answers.concurrency_refusal(limit, hold.group, found[1])
         start = windows.start_of(limit, now_s)

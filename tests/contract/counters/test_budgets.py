@@ -508,6 +508,21 @@ async def test_what_is_held_under_a_name_may_be_given_back_by_another_process_an
     assert await standing(stage, limit) == (15, 0)
 
 
+async def test_a_refusal_says_when_what_is_in_the_way_stays_for_hours(stage):
+    limit, other = budget(100), budget(1000)
+    held = await stage.counters.hold("batch.a", demand(limit, nanos=70, lease_s=26 * 3600.0))
+    await stage.counters.hold("batch.b", demand(other, nanos=900, lease_s=26 * 3600.0))
+    running = await admitted(stage.counters, demand(limit, nanos=20))
+    behind_a_batch = await refused(stage.other, demand(limit, nanos=31))
+    assert (behind_a_batch.reason, behind_a_batch.reserved, behind_a_batch.retry_after_s) == ("reserved", 90, None)
+    behind_a_request = await refused(stage.other, demand(limit, nanos=30))
+    assert (behind_a_request.reason, behind_a_request.retry_after_s) == ("reserved", 1.0)
+    stage.other.release(held)
+    await stage.flush()
+    assert (await refused(stage.counters, demand(limit, nanos=81))).retry_after_s == 1.0
+    stage.finish(running, nanos=5)
+
+
 async def test_what_was_charged_is_known_whatever_was_reset(stage):
     limit = budget(100)
     for group in ("ann", "bob|1"):

@@ -92,6 +92,16 @@ def test_a_budget_held_only_by_requests_under_way_is_429_and_clears_soon():
     assert (error.status, error.code) == (429, "budget_reserved")
     assert dict(error.headers)[b"retry-after"] == b"1"
     assert b"x-should-retry" not in dict(error.headers)
+    assert error.message.endswith("once requests under way are settled; try again")
+
+
+def test_a_budget_held_by_batches_is_not_asked_again_in_seconds():
+    error = refused(budget(), reason="reserved", used=0, reserved=100 * DOLLAR, retry_after_s=None)
+    assert (error.status, error.code) == (429, "budget_reserved")
+    headers = dict(error.headers)
+    assert headers[b"x-should-retry"] == b"false"
+    assert not {b"retry-after", b"retry-after-ms"} & set(headers)
+    assert error.message.endswith("once batches have ended and their results are read, which may take hours")
 
 
 @pytest.mark.parametrize("scope", ["workspace", "provider", "integration", "policy", "user"])

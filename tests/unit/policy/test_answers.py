@@ -30,6 +30,12 @@ def test_how_long_to_wait_for_a_budget(amount, reason, waits):
     assert answers.budget_refusal(hold, reason, 90, 5, 960.0).retry_after_s == waits
 
 
+@pytest.mark.parametrize("lasting, waits", [(0, 1.0), (40, 1.0), (41, None), (60, None)])
+def test_reservations_that_stay_for_hours_are_not_waited_for(lasting, waits):
+    hold = Hold(MONEY, "", 0, 1000, 50)
+    assert answers.budget_refusal(hold, "reserved", 10, 60, 960.0, lasting=lasting).retry_after_s == waits
+
+
 def test_a_budget_that_never_begins_anew_is_not_waited_for():
     assert answers.budget_refusal(Hold(MONEY, "", 0, None, 50), "spent", 90, 0, 960.0).retry_after_s is None
 

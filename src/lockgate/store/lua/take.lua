@@ -1,11 +1,13 @@
 -- Reserve or adjust: all steps are admitted, or nothing changes.
 -- KEYS: leases, reservation, over, then by step a counter, or for a rate its running, former and own window.
--- ARGV: id, prefix of reservations, number, now, until, "first" for a reservation, then by step:
+-- ARGV: id, prefix of reservations, number, now, until, "first" for a reservation, end of a lease that is no running
+-- request's, then by step:
 --   budget ("b"), concurrency ("c"): kind, mode, cap, amount, spent before, -, ttl
 --   rate ("r"): kind, mode, cap, asked, window, elapsed, ttl
 -- Mode: "s" strict, "o" open, "g" gliding, "f" fixed window, "-" may not refuse. Times are milliseconds.
--- Answers: {1}; {0, step, numbers of the counter that refused}; {2} when the reservation is over.
-local STEP, FIRST = 7, 6
+-- Answers: {1}; {0, step, numbers of the counter that refused, of a budget then what lasting reservations hold there,
+-- one by one}; {2} when the reservation is over.
+local STEP, FIRST, MOST_LASTING = 7, 7, 1000
 local leases, reservation, over = KEYS[1], KEYS[2], KEYS[3]
 sweep(leases, ARGV[2], ARGV[4])
 if is_over(over, ARGV[3]) then return {2} end
@@ -25,6 +27,14 @@ local function budget_has_room(mode, cap, amount, before, used, reserved, taken)
   local high, low = plus(used_high, used_low, reserved)
   high, low = plus(high, low, amount)
   return compare(high, low, limit_high, limit_low) <= 0
+end
+
+local function add_lasting(answer, counter)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', leases, '(' .. ARGV[7], '+inf', 'LIMIT', 0, MOST_LASTING)) do
+    local amount = redis.call('HGET', ARGV[2] .. id, counter)
+    if amount then table.insert(answer, amount) end
+  end
+  return answer
 end
 
 local function rate_has_room(mode, cap, asked, window, elapsed, running, former)
@@ -57,7 +67,10 @@ for step = 0, (#ARGV - FIRST) / STEP - 1 do
     elseif mode ~= '-' then
       has_room = budget_has_room(mode, cap, amount, ARGV[at + 5], used, reserved, taken)
     end
-    if not has_room or plus(0, 0, reserved) >= FULL then return {0, step, used, reserved, taken} end
+    if not has_room or plus(0, 0, reserved) >= FULL then
+      local answer = {0, step, used, reserved, taken}
+      return kind == 'b' and add_lasting(answer, KEYS[key]) or answer
+    end
     key = key + 1
   end
 end
