@@ -127,9 +127,22 @@ def test_a_full_disk_sheds_bodies_counts_and_says_so(tmp_path, journal, caplog):
     again.close()
 
 
-def test_a_store_that_is_damaged_stops_nothing_and_says_so(tmp_path, journal, caplog):
+def test_a_store_that_is_damaged_is_made_again(tmp_path, journal):
     (tmp_path / "records").mkdir()
     (tmp_path / "records" / "manifest.db").write_bytes(b"no database" * 1000)
+    desk = desk_in(tmp_path, journal)
+    desk.start()
+    write(desk, "rec_1")
+    until = time.monotonic() + 30
+    while not desk.status.restored:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    desk.close()
+    assert ids(desk_in(tmp_path, journal)) == ["rec_1"]
+
+
+def test_a_store_that_cannot_be_opened_stops_nothing_and_says_so(tmp_path, journal, caplog):
+    (tmp_path / "records" / "manifest.db").mkdir(parents=True)
     desk = desk_in(tmp_path, journal)
     desk.start()
     write(desk, "rec_1")
@@ -138,9 +151,9 @@ def test_a_store_that_is_damaged_stops_nothing_and_says_so(tmp_path, journal, ca
         assert time.monotonic() < until
         time.sleep(0.02)
     desk.close()
-    assert "file is not a database" in desk.status.blocked
+    assert "unable to open database file" in desk.status.blocked
     assert "records wait in the journal" in caplog.text
-    (tmp_path / "records" / "manifest.db").unlink()
+    (tmp_path / "records" / "manifest.db").rmdir()
     mended = desk_in(tmp_path, journal)
     mended.start()
     mended.close()

@@ -199,15 +199,18 @@ class FeedbackFile:
 
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:
-        """Raises Unavailable in place of what a damaged file brings about, and marks it for the writer."""
+        """Raises Unavailable in place of what a file that is damaged or gone brings about; marks it for the writer."""
         try:
             yield
-        except sqlite3.DatabaseError as error:
-            if not is_damage(error):
+        except (sqlite3.DatabaseError, FileNotFoundError) as error:
+            is_gone = isinstance(error, FileNotFoundError) or "no such table" in str(error)
+            if not is_gone and not is_damage(error):
                 raise
             mark(self._path)
             _log.error("feedback cannot be used: %s", error)
-            raise Unavailable("The file of feedback is damaged; it is made again within seconds, try then") from None
+            raise Unavailable(
+                "The file of feedback is damaged or gone; it is made again within seconds, try then"
+            ) from None
 
 
 def _is_in(scope: Scope, item: Feedback) -> bool:

@@ -15,9 +15,10 @@ from lockgate.records.embedded import sealed
 from lockgate.records.embedded.day import DayWriter
 from lockgate.records.embedded.duck import Duck
 from lockgate.records.embedded.layout import Layout, day_of_name
-from lockgate.records.embedded.manifest import FileKind, Manifest, Missing, Sealed
+from lockgate.records.embedded.manifest import FileKind, Missing, Sealed, has_tables
+from lockgate.records.embedded.manifest_healing import ManifestHealing, opened
 from lockgate.records.embedded.sealed import Sealer
-from lockgate.records.embedded.sqlite import put_aside, unlink_database
+from lockgate.records.embedded.sqlite import is_whole, put_aside, unlink_database
 from lockgate.records.lock import FileLock
 from lockgate.records.query.sql import Sql, values_of
 
@@ -54,8 +55,9 @@ class Folder:
         if not self._lock.acquire():
             raise Conflict(f"Another process writes the records in {layout.folder}")
         try:
-            self.manifest = Manifest(layout.manifest)
             self.sealer = Sealer(duck, layout.cold, layout.temp)
+            self.manifest, self.is_manifest_new = opened(self.manifest_healing(), layout)
+            self.manifest.copy_buried()
             self.sealed_hours = {file.hour for file in self.manifest.contents().of("hour")}
             self._days: dict[int, DayWriter] = {}
             self._sweep()
@@ -63,6 +65,25 @@ class Folder:
             # or nobody could write until this process ends
             self._lock.release()
             raise
+
+    def manifest_healing(self) -> ManifestHealing:
+        """Return what makes the manifest again."""
+        return ManifestHealing(self.layout, self.duck, self.sealer, self.now_us(), self.windows.minute_days)
+
+    def heal_manifest(self) -> bool:
+        """Make the manifest again when it is damaged or gone; returns whether it was."""
+        with self.mutex:
+            if self.layout.manifest.exists() and is_whole(self.layout.manifest) and has_tables(self.layout.manifest):
+                return False
+            _log.error("the manifest of records is damaged or gone and is made again of what lies in the folder")
+            for writer in self._days.values():
+                writer.close()
+            self._days.clear()
+            healing = self.manifest_healing()
+            self.manifest.replace(healing.draft(), healing.aside())
+            healing.done()
+            self.sealed_hours = {file.hour for file in self.manifest.contents().of("hour")}
+        return True
 
     def close(self) -> None:
         """Close all files and give the lock back."""

@@ -64,16 +64,20 @@ class Healing:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            if is_damage(error) and self.heal():
+            if is_damage(error) and (self._heal_manifest() or self.heal()):
                 raise Restored from error
             raise
         except Exception as error:
+            is_gone = isinstance(error, FileNotFoundError) and not self._folder.layout.manifest.exists()
+            if is_gone and self._heal_manifest():
+                raise Restored from error
             if self._is_of_sealed(error) and self._sealed.heal_all():
                 raise Restored from error
             raise
 
     def open(self) -> None:
         """Make again what is not there, as after a crash in the middle of that, and what could not be read before."""
+        self._restored += self._folder.is_manifest_new
         self._restored += self._feedback.open(self._folder.layout.quarantine, self._folder.now_us())
         states = self._folder.manifest.contents().days
         self.heal([day for day in states if not self._has_content(day)])
@@ -83,10 +87,19 @@ class Healing:
     def heal_suspects(self) -> bool:
         """Look at the files that somebody could not read; returns whether one was damaged."""
         layout = self._folder.layout
+        is_manifest_new = is_marked(layout.manifest) and self._heal_manifest()
         if is_marked(layout.feedback):
             self._restored += self._feedback.heal(layout.quarantine, self._folder.now_us())
         is_sealed_healed = self._sealed.heal_suspects()
-        return self._heal_fresh_suspects() or is_sealed_healed
+        return self._heal_fresh_suspects() or is_sealed_healed or is_manifest_new
+
+    def _heal_manifest(self) -> bool:
+        if not self._folder.heal_manifest():
+            return False
+        self._restored += 1
+        self.heal([day for day in self._folder.manifest.contents().days if not self._has_content(day)])
+        self._sealed.heal_missing()
+        return True
 
     def _is_of_sealed(self, error: Exception) -> bool:
         if isinstance(error, FileNotFoundError):

@@ -19,6 +19,7 @@ class Layout:
     writer.lock    held by the one writer      bodies/2026-11-22/   requests and answers
     temp/          drafts                      quarantine/          what could not be read
     inbox/         what a command hands to the writer
+    deletions.jsonl    copies of the deletions that the manifest knows
     """
 
     def __init__(self, folder: Path) -> None:

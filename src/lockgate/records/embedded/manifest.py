@@ -7,20 +7,24 @@ has them; it is ``late`` while SQLite has rows beside it that came after that.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
 
 from lockgate.records.embedded import rollup
-from lockgate.records.embedded.sqlite import reading, transaction, writing
+from lockgate.records.embedded.sqlite import is_damage, mark, put_aside, reading, transaction, writing
 from lockgate.records.store import Receipt
 
 State: TypeAlias = Literal["hot", "cold", "late"]
 FileKind: TypeAlias = Literal["hour", "rows", "previews"]
+_M = TypeVar("_M", bound=Callable[..., object])
 HOUR_US = rollup.HOUR_US
 DAY_US = 24 * HOUR_US
 _READ_S = 10.0
@@ -86,6 +90,18 @@ class Tombstone(Struct, frozen=True):
     is_done: bool
 
 
+class Buried(Struct, frozen=True, kw_only=True):
+    """A copy of a tombstone as it was put up."""
+
+    id: str
+    filter: bytes
+    created_us: int
+    receipt: bytes
+
+
+_read_stone = msgspec.json.Decoder(Buried).decode
+
+
 class Contents(Struct, frozen=True):
     """The manifest at one moment: what a query reads is decided from it alone."""
 
@@ -110,6 +126,12 @@ def hour_of(us: int) -> int:
     return us // HOUR_US
 
 
+def has_tables(path: Path) -> bool:
+    """Whether a file is a manifest at all: one that was emptied is a whole database of nothing."""
+    with reading(path, _READ_S) as connection:
+        return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'days'").fetchone() is not None
+
+
 def read_contents(path: Path) -> Contents:
     """Return what there is."""
     with reading(path, _READ_S) as connection:
@@ -121,6 +143,24 @@ def read_contents(path: Path) -> Contents:
         found = tuple(Tombstone(row[0], row[1], row[2], bool(row[3])) for row in stones)
         since = connection.execute("SELECT value FROM notes WHERE name = 'minutes_since_us'").fetchone()
         return Contents(days, files, found, int(since[0]) if since else 0)
+
+
+def buried_path(manifest: Path) -> Path:
+    """Return where the copies of a manifest's tombstones lie."""
+    return manifest.with_name("deletions.jsonl")
+
+
+def read_buried(path: Path) -> list[Buried]:
+    """Return the copies of tombstones that can be read."""
+    found: list[Buried] = []
+    for line in path.read_bytes().split(b"\n") if path.exists() else ():
+        with contextlib.suppress(msgspec.MsgspecError):
+            found.append(_read_stone(line))
+    return found
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def days_of_hashes(path: Path, hashes: Sequence[int]) -> set[int]:
@@ -146,13 +186,27 @@ def read_missing(path: Path) -> list[Missing]:
         return [Missing(**dict(zip(Missing.__struct_fields__, row, strict=True))) for row in rows]
 
 
+def _marked(method: _M) -> _M:
+    """Mark the file for its writer when a method meets damage: who calls it cannot make the file again."""
+
+    @wraps(method)
+    def marking(self: Manifest, *arguments: object) -> object:
+        try:
+            return method(self, *arguments)
+        except sqlite3.DatabaseError as error:
+            if is_damage(error):
+                mark(self.path)
+            raise
+
+    return cast("_M", marking)
+
+
 class Manifest:
     """The writer's side."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._connection = writing(path, SCHEMA, is_durable=True)
-        rollup.teach(self._connection)
+        self._open()
 
     def close(self) -> None:
         """Close the file."""
@@ -224,6 +278,21 @@ class Manifest:
         """Texts of old days are not missed any more."""
         self._connection.execute("DELETE FROM missing WHERE kind = 'previews' AND day < ?", (before_day,))
 
+    def retire(self, names: Iterable[str], now_us: int) -> None:
+        """Note files that are listed no more, and go soon."""
+        self._connection.executemany("INSERT OR REPLACE INTO retired VALUES (?, ?)", ((name, now_us) for name in names))
+
+    def replace(self, draft: Path, aside: Path) -> None:
+        """Move the file away, and go on with a closed draft in its place."""
+        self._connection.close()
+        put_aside(self.path, aside)
+        draft.rename(self.path)
+        self._open()
+
+    def _open(self) -> None:
+        self._connection = writing(self.path, SCHEMA, is_durable=True)
+        rollup.teach(self._connection)
+
     def retired_before(self, us: int) -> list[str]:
         """Return files that nobody was told of since then."""
         return [row[0] for row in self._connection.execute("SELECT name FROM retired WHERE at_us < ?", (us,))]
@@ -237,10 +306,28 @@ class Manifest:
         return {row[0] for row in self._connection.execute("SELECT name FROM files UNION SELECT name FROM retired")}
 
     def bury(self, where: bytes, receipt: Receipt, written: bytes) -> None:
-        """Keep a tombstone."""
+        """Keep a tombstone, with a copy in a file of its own: nothing else in the folder would know of it."""
+        copy = Buried(id=receipt.id, filter=where, created_us=receipt.created_us, receipt=written)
+        with open(buried_path(self.path), "ab", opener=_private) as file:
+            file.write(_encode(copy) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
         self._connection.execute(
             "INSERT INTO tombstones VALUES (?, ?, ?, 0, ?)", (receipt.id, where, receipt.created_us, written)
         )
+
+    def copy_buried(self) -> None:
+        """Write the copies of tombstones again where one is not among them, as after a version that kept none."""
+        rows = self._connection.execute("SELECT id, filter, created_us, receipt FROM tombstones ORDER BY created_us")
+        stones = [Buried(id=row[0], filter=row[1], created_us=row[2], receipt=row[3]) for row in rows]
+        path = buried_path(self.path)
+        known = {stone.id for stone in read_buried(path)}
+        if all(stone.id in known for stone in stones):
+            return
+        with open(path, "ab", opener=_private) as file:
+            file.writelines(_encode(stone) + b"\n" for stone in stones if stone.id not in known)
+            file.flush()
+            os.fsync(file.fileno())
 
     def finish_tombstone(self, id: str, receipt: bytes) -> None:
         """Note that a deletion is done."""
@@ -251,6 +338,7 @@ class Manifest:
         rows = self._connection.execute("SELECT id, filter, created_us, is_done FROM tombstones")
         return [Tombstone(row[0], row[1], row[2], bool(row[3])) for row in rows]
 
+    @_marked
     def has_work(self) -> bool:
         """Whether a deletion is still to be done."""
         return self._connection.execute("SELECT 1 FROM tombstones WHERE is_done = 0 LIMIT 1").fetchone() is not None
@@ -280,10 +368,12 @@ class Manifest:
         query = "SELECT hash FROM deleted WHERE hash IN (SELECT value FROM json_each(?))"
         return {row[0] for row in self._connection.execute(query, (_encode(hashes).decode(),))}
 
+    @_marked
     def acks(self) -> dict[str, int]:
         """Return up to which byte each segment of the journal is acknowledged."""
         return dict(self._connection.execute("SELECT segment, offset FROM acks"))
 
+    @_marked
     def acknowledge(self, segment: str, offset: int) -> None:
         """Note that everything before a byte of a segment is in the store."""
         self._connection.execute("INSERT OR REPLACE INTO acks VALUES (?, ?)", (segment, offset))
@@ -292,6 +382,7 @@ class Manifest:
         """Nothing is acknowledged any more: the whole journal is to be shipped again."""
         self._connection.execute("DELETE FROM acks")
 
+    @_marked
     def forget_ack(self, segment: str) -> None:
         """The segment is gone."""
         self._connection.execute("DELETE FROM acks WHERE segment = ?", (segment,))

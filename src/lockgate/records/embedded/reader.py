@@ -248,12 +248,22 @@ class EmbeddedReader:
         _log.error("sealed records cannot be read: %s", error)
         return True
 
+    def _is_emptied(self) -> bool:
+        """Whether the manifest has nothing in it; if so, it is marked for the writer."""
+        if self.layout.manifest.exists() and self.layout.manifest.stat().st_size:
+            return False
+        mark(self.layout.manifest)
+        return True
+
     def _mark_gone(self) -> bool:
         """Whether a sealed file is gone that is listed; if so, it is marked for the writer."""
         try:
             paths = [self.layout.cold / file.name for file in files.read_contents(self.layout.manifest).files]
         except FileNotFoundError:
-            return False
+            if self.layout.manifest.exists():
+                return False
+            mark(self.layout.manifest)
+            return True
         gone = [path for path in paths if not path.exists()]
         for path in gone:
             _log.error("the sealed file %s is gone", path.name)
@@ -267,6 +277,8 @@ class EmbeddedReader:
             except FileNotFoundError:
                 continue
             except sqlite3.DatabaseError as error:
+                if self._is_emptied():
+                    raise Unavailable(_DAMAGED) from None
                 raise _damaged(error) from None
             except Exception as error:
                 if not self._is_of_sealed(error):

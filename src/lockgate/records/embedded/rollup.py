@@ -53,6 +53,8 @@ CREATE TABLE IF NOT EXISTS rollup (
   PRIMARY KEY (resolution_us, cube, slot_us, cell)) WITHOUT ROWID;
 """
 _ALL = ("resolution_us", "cube", "slot_us", "cell", *_COLUMNS, *_NUMBERS, *(f"{name}_sketch" for name in SKETCH_NAMES))
+ALL_COLUMNS = _ALL
+KEY = ("resolution_us", "cube", "slot_us", "cell")
 _UPSERT = f"""
 INSERT INTO rollup ({", ".join(_ALL)}) VALUES ({", ".join("?" * len(_ALL))})
 ON CONFLICT DO UPDATE SET {", ".join(f"{name} = {name} + excluded.{name}" for name in MEASURES)},

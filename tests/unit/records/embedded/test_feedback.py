@@ -133,6 +133,18 @@ def test_a_file_that_cannot_be_opened_is_made_again(tmp_path, file, many, damage
     assert file.of_traces([item(9000).trace_id], ALL)
 
 
+@pytest.mark.parametrize("damage", [os.unlink, lambda path: path.write_bytes(b"")], ids=["gone", "emptied"])
+def test_a_file_that_is_gone_is_made_again_empty(tmp_path, file, many, damage):
+    for suffix in ("-wal", "-shm"):
+        (tmp_path / f"f.db{suffix}").unlink(missing_ok=True)
+    damage(tmp_path / "f.db")
+    with pytest.raises(Unavailable, match="gone"):
+        file.between(ALL, 0, 2**62)
+    assert is_marked(tmp_path / "f.db")
+    assert not file.heal(many, 8)
+    assert file.between(ALL, 0, 2**62) == []
+
+
 def test_what_was_put_aside_before_a_crash_is_read(tmp_path, file, many):
     (tmp_path / "f.db").rename(many / "feedback-5.db")
     for suffix in ("-wal", "-shm"):

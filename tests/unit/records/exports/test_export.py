@@ -171,7 +171,7 @@ def test_after_so_many_rows_a_part_begins(store, tmp_path, name):
     folder.mkdir()
     told = []
     made = export_to_file(
-        source(store), EVERYTHING, columns_of(["id", "metadata"]), folder / name, format,
+        source(store), EVERYTHING, columns_of(["id", "started_us", "metadata"]), folder / name, format,
         limits=PartLimits(rows=15), placed=told.append, asked=Asked(query="a:b"),
     )  # fmt: skip
     ending = name.removeprefix("x")

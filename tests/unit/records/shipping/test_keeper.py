@@ -234,3 +234,35 @@ def test_what_another_process_asks_to_delete_is_done(tmp_path, gateway):
         one.shipped(1)
     assert (done.is_done, done.rows_removed) == (True, 6)
     one.stop()
+
+
+def zero(path):
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+@pytest.mark.parametrize("damage", [zero, lambda path: path.write_bytes(b""), lambda path: path.unlink()],
+                         ids=["zeroed", "emptied", "gone"])  # fmt: skip
+@pytest.mark.parametrize("name", ["manifest.db", "feedback.db"])
+def test_damage_to_what_lists_records_loses_none_while_they_arrive(tmp_path, gateway, damage, name):
+    found = keeper(tmp_path, ship=ShipPolicy(keep_s=1e9))
+    found.start()
+    gateway.serve(range(20))
+    assert found.shipped(60)
+    damage(tmp_path / "records" / name)
+    gateway.serve(range(20, 30))
+    until = time.monotonic() + 60
+    while True:
+        try:
+            count = found.reader.count(PageQuery(scope=ALL))
+            found.reader.feedback(ALL)
+        except (Unavailable, sqlite3.Error, FileNotFoundError):
+            count = 0
+        if count == 30:
+            break
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert found.shipped(60)
+    assert found.status.blocked is None
+    # what was not checkpointed yet may have covered all of it
+    assert found.status.restored <= 1
+    found.stop(60)
