@@ -46,7 +46,7 @@ class BatchOwner(Struct, frozen=True, kw_only=True):
     id: str
     """The provider's id of the batch."""
     slug: str
-    """The provider that works on it."""
+    """Of the provider record that keeps it; empty where nobody but its creator can reach it."""
     key_id: str | None = None
     """The key that created it; None: nobody knows."""
     file_id: str | None = None

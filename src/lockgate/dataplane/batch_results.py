@@ -233,9 +233,11 @@ async def charger_for(exchange: StoredExchange, choice: Choice, batch_id: str) -
 def owner_of(exchange: StoredExchange, choice: Choice, batch_id: str) -> BatchOwner:
     """Return the entry of a batch that the caller creates."""
     key = exchange.caller.key if exchange.caller is not None else None
-    slug = choice.target.slug or choice.target.provider.name
     return BatchOwner(
-        workspace_id=exchange.workspace.id, id=batch_id, slug=slug, key_id=key.id if key is not None else None
+        workspace_id=exchange.workspace.id,
+        id=batch_id,
+        slug=exchange.kept_by(choice) or "",
+        key_id=key.id if key is not None else None,
     )
 
 

@@ -18,7 +18,10 @@ MAX_KEPT = 100_000
 
 
 class Keepers:
-    """The slug of the provider that keeps a thing, by workspace, kind and id. In memory: a restart forgets."""
+    """The slug of the provider that keeps a thing, by workspace, kind and id. In memory: a restart forgets.
+
+    Batches that were created here are found again in the batch book.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._now = clock.monotonic

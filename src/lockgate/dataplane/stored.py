@@ -13,7 +13,7 @@ from lockgate.core.http import UpstreamRequest
 from lockgate.dataplane.auth import Caller
 from lockgate.dataplane.exchange import Exchange
 from lockgate.dialects import Written
-from lockgate.errors import InvalidRequest, Unsupported
+from lockgate.errors import InvalidRequest, NoTarget, Unavailable, Unsupported
 from lockgate.plan.resolve import Choice, Signals
 from lockgate.providers import Endpoint
 from lockgate.routing.tree import Leaf, Pin, Routes, leaves
@@ -57,6 +57,7 @@ class StoredExchange(Exchange):
         if (self.id or self.action) and (len(self.id) > MAX_ID or not ID.fullmatch(self.id)):
             raise InvalidRequest("the id in the path may hold letters, digits, _ and - only", path="id")
         await self.admit_call()
+        await self._recall(caller)
         await self.go(self._routes(caller), NO_BODY, NOTHING_SEEN, is_repeatable=self.is_repeatable)
 
     async def attempt(self, leaf: Leaf, body: bytes, seen: Peek) -> None:
@@ -81,6 +82,18 @@ class StoredExchange(Exchange):
         found = [leaf for leaf in leaves(routes.root) if leaf.pin.slug == keeper] if keeper is not None else []
         return structs.replace(routes, root=found[0]) if found else routes
 
+    async def _recall(self, caller: Caller) -> None:
+        """Learn from the book of batches who keeps what this process has not seen, unless the request says so."""
+        if not self.id or self._keeper() is not None or super().signals(caller).has_provider:
+            return
+        book, workspace = self.plane.batch_book, self.workspace
+        try:
+            found = await (book.find if self.kind == "batches" else book.find_by_file)(workspace.id, self.id)
+        except Unavailable:
+            return
+        if found is not None and found.slug in workspace.targets:
+            self.plane.keepers.remember(workspace.id, self.kind, self.id, found.slug)
+
     def _keeper(self) -> str | None:
         return self.plane.keepers.find(self.workspace.id, self.kind, self.id) if self.id else None
 
@@ -94,7 +107,20 @@ class StoredExchange(Exchange):
 
     def choose(self, caller: Caller, signals: Signals, pin: Pin | None = None) -> Choice:
         """Choose the target that the config names, or the request. Raises as ``choose_target`` does."""
-        return super().choose(caller, signals, pin or self._pin)
+        try:
+            return super().choose(caller, signals, pin or self._pin)
+        except NoTarget as error:
+            if error.path is not None or signals.model is not None:
+                raise
+            raise NoTarget(f"Either x-portkey-config or x-portkey-provider header is required: {self._lack}") from None
+
+    @property
+    def _lack(self) -> str:
+        """What a request lacks that names no provider."""
+        if self.id:
+            what = f"it is not known which provider keeps {self.id}"
+            return f"{what}; send x-portkey-provider: @slug with the slug of that one"
+        return f"calls about {self.kind} say which provider they are for; send x-portkey-provider: @slug"
 
     def has_provider(self, signals: Signals) -> bool:
         """Tell whether config or headers name a provider, whatever models say."""
@@ -109,10 +135,14 @@ class StoredExchange(Exchange):
         self.is_byte_path = self.plane.dialects[provider.dialect] is self.dialect
         return found
 
+    def kept_by(self, choice: Choice) -> str | None:
+        """Return the record whose provider keeps what this call is about, None if only this caller can reach it."""
+        return choice.target.slug if b"x-portkey-custom-host" not in self.headers else None
+
     def remember(self, choice: Choice, id: str) -> None:
-        """Keep in mind who keeps this, unless nobody but this caller can reach it."""
-        slug = choice.target.slug
-        if slug is not None and b"x-portkey-custom-host" not in self.headers:
+        """Keep in mind who keeps this."""
+        slug = self.kept_by(choice)
+        if slug is not None:
             self.plane.keepers.remember(self.workspace.id, self.kind, id, slug)
 
     def note(self, choice: Choice, data: bytes) -> None:

@@ -4,7 +4,8 @@ import json
 import pytest
 
 from lockgate.dataplane.batches import _QUERY_NAMES
-from lockgate.errors import Broken, ConfigError
+from lockgate.dataplane.keepers import Keepers
+from lockgate.errors import Broken, ConfigError, Unavailable
 from tests.unit.dataplane.fakes import CONFIG, JSON, FakeResponse, World
 
 BATCH = "msgbatch_1"
@@ -213,7 +214,59 @@ def test_the_provider_of_a_batch_is_remembered(world):
         assert world.call(f"/v1/messages/batches/{BATCH}{path}", method=method).status == 200
     assert [dict(sent.headers)[b"x-api-key"] for sent in world.upstream.sent] == [b"sk-n"] * 4
     assert [sent.method for sent in world.upstream.sent] == ["POST", "GET", "POST", "DELETE"]
-    assert world.call(f"/v1/messages/batches/{BATCH}", method="GET").status == 400
+    assert world.call("/v1/messages/batches/msgbatch_2", method="GET").status == 400
+
+
+def restarted(world):
+    """Forget what is in memory only."""
+    world.plane.keepers = Keepers(world.clock)
+    return world
+
+
+def test_the_provider_of_a_batch_is_known_after_a_restart(world):
+    world.upstream.will(answer(batch()), answer(ended()))
+    world.call("/v1/messages/batches", {"requests": [item("@narrow/claude-one")]})
+    assert restarted(world).call(f"/v1/messages/batches/{BATCH}", method="GET").status == 200
+    assert dict(world.upstream.sent[1].headers)[b"x-api-key"] == b"sk-n"
+
+
+def test_the_provider_of_a_file_of_results_is_known_after_a_restart(world):
+    done = {"id": "batch_1", "output_file_id": "file-1"}
+    world.upstream.will(answer({"id": "batch_1"}), answer(done), FakeResponse(200, JSON, b'{"id":"file-1"}'))
+    world.call("/v1/batches", {"input_file_id": "file-0"}, x_portkey_provider="@openai")
+    world.call("/v1/batches/batch_1", method="GET")
+    assert restarted(world).call("/v1/files/file-1", method="GET").status == 200
+    assert dict(world.upstream.sent[2].headers)[b"authorization"] == b"Bearer sk-openai-record"
+
+
+def test_a_batch_at_a_host_of_the_callers_choice_is_nobody_elses_after_a_restart(world):
+    world.upstream.will(answer({"id": "batch_1"}))
+    host = {"x_portkey_provider": "openai", "x_portkey_custom_host": "https://93.184.216.34/v1", "authorization": "k"}
+    assert world.call("/v1/batches", {"input_file_id": "file-0"}, **host).status == 200
+    assert restarted(world).call("/v1/batches/batch_1", method="GET").status == 400
+
+
+@pytest.mark.parametrize("is_away", [False, True], ids=["unknown", "book away"])
+@pytest.mark.parametrize("path", ["/v1/messages/batches/b", "/v1/batches/b", "/v1/files/b", "/v1/files/b/content"])
+def test_an_id_that_nobody_knows_is_answered_with_what_to_send(world, path, is_away, monkeypatch):
+    async def away(*args):
+        raise Unavailable("away")
+
+    if is_away:
+        monkeypatch.setattr(world.plane.batch_book, "find", away)
+        monkeypatch.setattr(world.plane.batch_book, "find_by_file", away)
+    got = world.call(path, method="GET")
+    assert got.status == 400
+    assert json.loads(got.body)["error"]["message"].endswith(
+        "it is not known which provider keeps b; send x-portkey-provider: @slug with the slug of that one"
+    )
+
+
+@pytest.mark.parametrize("path", ["/v1/batches", "/v1/messages/batches", "/v1/files"])
+def test_a_list_that_names_no_provider_is_answered_with_what_to_send(world, path):
+    message = json.loads(world.call(path, method="GET").body)["error"]["message"]
+    assert message.startswith("Either x-portkey-config or x-portkey-provider header is required: calls about ")
+    assert message.endswith("send x-portkey-provider: @slug")
 
 
 def test_a_header_is_stronger_than_memory(world):
