@@ -81,7 +81,14 @@ def _attempts(row: Row) -> Iterator[str]:
         what += [str(attempt["model"])] if attempt.get("model") else []
         what.append(f"status {attempt.get('status') or 'none'}")
         what += [f"error {attempt['error']}"] if attempt.get("error") else []
-        for name, word in (("waited_ms", "waited"), ("started_ms", "at"), ("duration_ms", "took")):
+        what += [str(attempt["error_type"])] if attempt.get("error_type") else []
+        what += [f"host {attempt['host']}"] if attempt.get("host") else []
+        for name, word in (
+            ("retry_after_ms", "retry after"),
+            ("waited_ms", "waited"),
+            ("started_ms", "at"),
+            ("duration_ms", "took"),
+        ):
             value = attempt.get(name)
             if isinstance(value, int | float) and value:
                 what.append(f"{word} {shown_time(round(value * 1000))}")

@@ -15,11 +15,11 @@ from lockgate.ports import RecordSink
 from lockgate.records.redaction import DEFAULT, Rules, redact_metadata, redact_text, redact_words
 
 FREE_TEXTS = ("user_agent", "model_asked", "trace_id", "span_id", "parent_span_id", "span_name", "client_request_id",
-              "request_path", "cache_namespace")  # fmt: skip
+              "request_path", "cache_namespace", "client_ip")  # fmt: skip
 """Members of a record that hold what a client wrote."""
 _NOTHING = {"user_agent": None, "span_name": None, "client_request_id": None, "client_ip": None}
 """What of them stays out where a client wants nothing kept: traces and models are how its own requests are found."""
-_ALIKE = ("user_agent", "model_asked", "span_name", "request_path")
+_ALIKE = ("user_agent", "model_asked", "span_name", "request_path", "client_ip")
 _alike_in = attrgetter(*_ALIKE)
 _others_in = attrgetter(*[name for name in FREE_TEXTS if name not in (*_ALIKE, "trace_id", "span_id")])
 _ID_SIGNS, _SPAN_SIGNS = 32, 16

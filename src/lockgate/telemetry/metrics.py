@@ -56,6 +56,10 @@ _MS = 1e3
 _OK, _ERRORS = 200, 400
 _MIN_STREAM_S = 0.05
 """Of shorter streams no speed is told."""
+_RECEIVE, _PREPARE, _FINISH = ("receive",), ("prepare",), ("finish",)
+_UNCACHED, _CACHE_READ = ("input", "uncached"), ("input", "cache_read")
+_CACHE_WRITE_5M, _CACHE_WRITE_1H = ("input", "cache_write_5m"), ("input", "cache_write_1h")
+_TEXT, _REASONING = ("output", "text"), ("output", "reasoning")
 _INLINE = "inline"
 _DROPPED = "metrics_series_dropped"
 """Its labels are names of metrics, which are few."""
@@ -205,6 +209,7 @@ class Metrics:
         self._folder = folder
         self._waiting: list[Record] = []
         self._series = {name: _Series() for name in _KINDS}
+        self._timed = {name: (kind.buckets, self._series[name].values) for name, kind in _KINDS.items()}
 
     def observe(self, record: Record) -> None:
         """Count a record, now or a little later. Never raises."""
@@ -308,9 +313,11 @@ class Metrics:
         self._time("request_duration_seconds", (*common, outcome), record.duration_ms / _MS)
         if record.first_event_ms is not None:
             self._time("time_to_first_token_seconds", common, record.first_event_ms / _MS)
-        for stage in ("receive", "prepare", "finish"):
-            self._time("stage_duration_seconds", (stage,), getattr(record.stages, stage) / _MS)
-        own_s = (record.stages.prepare + record.stages.finish) / _MS
+        stages = record.stages
+        self._time("stage_duration_seconds", _RECEIVE, stages.receive / _MS)
+        self._time("stage_duration_seconds", _PREPARE, stages.prepare / _MS)
+        self._time("stage_duration_seconds", _FINISH, stages.finish / _MS)
+        own_s = (stages.prepare + stages.finish) / _MS
         self._time("gateway_overhead_seconds", (record.route, stream, cache), own_s)
         self._time("request_body_bytes", (record.route,), record.bytes_in)
         self._time("response_body_bytes", (record.route,), record.bytes_out)
@@ -362,23 +369,25 @@ class Metrics:
         for part, nanos in cost.parts.items():
             self._add("cost_usd", (*common, part), nanos / _NANOS)
         written, hour = tokens.cache_write or 0, tokens.cache_write_1h or 0
-        for kind, part, count in (
-            ("input", "uncached", tokens.input),
-            ("input", "cache_read", tokens.cache_read),
-            ("input", "cache_write_5m", written - hour),
-            ("input", "cache_write_1h", hour),
-            ("output", "text", (tokens.output or 0) - (tokens.reasoning or 0)),
-            ("output", "reasoning", tokens.reasoning),
+        for labels, count in (
+            (_UNCACHED, tokens.input),
+            (_CACHE_READ, tokens.cache_read),
+            (_CACHE_WRITE_5M, written - hour),
+            (_CACHE_WRITE_1H, hour),
+            (_TEXT, (tokens.output or 0) - (tokens.reasoning or 0)),
+            (_REASONING, tokens.reasoning),
         ):
             if count:
-                self._add("tokens", (*common, kind, part), count)
+                self._add("tokens", common + labels, count)
         given = (tokens.input or 0) + (tokens.cache_read or 0) + written
-        for kind, count in (("input", given), ("output", tokens.output)):
-            if count:
-                self._time("tokens_per_request", (*common, kind), count)
-        for operation, count in (("read", tokens.cache_read), ("write", written)):
-            if count:
-                self._add("provider_cache_tokens", (common[2], common[3], operation), count)
+        if given:
+            self._time("tokens_per_request", (*common, "input"), given)
+        if tokens.output:
+            self._time("tokens_per_request", (*common, "output"), tokens.output)
+        if tokens.cache_read:
+            self._add("provider_cache_tokens", (common[2], common[3], "read"), tokens.cache_read)
+        if written:
+            self._add("provider_cache_tokens", (common[2], common[3], "write"), written)
         if record.is_stream and record.first_event_ms is not None and tokens.output:
             stream_s = (record.duration_ms - record.first_event_ms) / _MS
             if stream_s >= _MIN_STREAM_S:
@@ -399,11 +408,16 @@ class Metrics:
             self._add("stream_errors", (*common, error), 1)
 
     def _add(self, name: str, labels: Labels, amount: float) -> None:
-        self._row(name, labels, 1)[0] += amount
+        row = self._series[name].values.get(labels)
+        if row is None:
+            row = self._row(name, labels, 1)
+        row[0] += amount
 
     def _time(self, name: str, labels: Labels, value: float) -> None:
-        buckets = _KINDS[name].buckets
-        row = self._row(name, labels, len(buckets) + 2)
+        buckets, values = self._timed[name]
+        row = values.get(labels)
+        if row is None:
+            row = self._row(name, labels, len(buckets) + 2)
         row[bisect_left(buckets, value)] += 1
         row[-1] += value
 

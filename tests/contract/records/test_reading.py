@@ -25,7 +25,8 @@ FILTERS = [
     "user:user-3 OR user:user-4", "workspace:ws_a", "tokens>=200 input<100", "session:session-3", "attempts>1",
     "rescued:retry", '"refund policy"', "REFUND", '"退款政策"', '"الاسترداد"', "ВОЗВРАТ", '"straße gesperrt"', '-"refund policy"',
     '"in text 3"', "te", '"refund policy" status:200', '"answer 12"', '"quote \\" and"', "nothing-like-this",
-    "(status:200 (model:gpt-5 OR (meta.team=ads -stream:true)))",
+    "(status:200 (model:gpt-5 OR (meta.team=ads -stream:true)))", "reused:yes", "reused:no", "-reused:yes", "reused:*",
+    "complete:no sdk:anthropic-python", "chunks>=5 finish_reasons:end_turn,max_tokens", "pricing_multiplier<1",
 ]  # fmt: skip
 
 

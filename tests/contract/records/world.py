@@ -32,7 +32,7 @@ def record_id(us: int, number: int) -> str:
 
 def make_rows(count: int = COUNT, seed: int = 7) -> list[Row]:
     """Return rows over five days."""
-    dice = random.Random(seed)
+    dice, other = random.Random(seed), random.Random(seed + 1)
     rows = []
     for number in range(count):
         hour = dice.randrange(DAYS) * 24 + dice.choice(HOURS)
@@ -83,6 +83,12 @@ def make_rows(count: int = COUNT, seed: int = 7) -> list[Row]:
                 total_tokens=dice.choice([None, number + number % 17]),
                 cost_nano=dice.choice([None, 0, number * 1_000_003]),
                 cost_status=dice.choice(["priced", "unpriced", None]),
+                client_sdk=other.choice([None, "anthropic-python", "openai-node"]),
+                conn_reused=other.choice([None, True, False]),
+                stream_complete=other.choice([None, True, False]),
+                chunk_count=other.choice([None, number % 23]),
+                finish_reasons=other.choice([(), ("end_turn",), ("max_tokens",)]),
+                pricing_multiplier=other.choice([None, 0.5, 1.1]),
                 tool_names=dice.choice([(), ("search",), ("search", "book a flight")]),
                 dropped=dice.choice([(), ("seed",)]),
                 metadata=dice.choice([{}, {"team": "search"}, {"team": "ads", 'odd "key".': "x=1"}, {"team": "退款"}]),

@@ -68,3 +68,23 @@ def test_the_events_of_a_stream_are_counted():
 
 def test_a_line_to_choose_from():
     assert "rec_1  200" in moment_line(row(1))
+
+
+def test_an_attempt_that_failed_says_where_what_and_how_long_to_wait():
+    attempts = (
+        '[{"provider":"anthropic","slug":"main","status":529,"error":"upstream_rejected","error_type":"overloaded_error",'
+        '"host":"api.anthropic.com","retry_after_ms":7000}]'
+    )
+    said = page(attempts=attempts)
+    assert "status 529  error upstream_rejected  overloaded_error  host api.anthropic.com  retry after 7.00 s" in said
+
+
+def test_what_is_known_of_caller_and_way_is_shown():
+    said = page(
+        client_sdk="anthropic-python", client_ip="203.0.113.0/24", node_id="host-7", conn_reused=True, stream_complete=True,
+        upstream_host="api.anthropic.com", cache_source_log_id="rec_0", finish_reasons=("end_turn",), connect_us=None,
+    )  # fmt: skip
+    for line in ("sdk               anthropic-python", "ip                203.0.113.0/24", "node              host-7",
+                 "reused            yes", "complete          yes", "host              api.anthropic.com",
+                 "cache_source_log_id  rec_0"):  # fmt: skip
+        assert line in said.split("\n"), line

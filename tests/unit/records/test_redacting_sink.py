@@ -100,3 +100,9 @@ def test_who_wants_nothing_kept_leaves_no_address():
 
 def test_the_name_of_a_shelf_in_the_cache_is_looked_through():
     assert written(Rules(), cache_namespace=KEY).cache_namespace == "[SECRET:anthropic:c3D4]"
+
+
+@pytest.mark.parametrize(("mode", "kept"), [("full", "203.0.113.7"), ("redacted", "[PII:ip]")])
+def test_where_addresses_are_personal_the_clients_own_is_taken_out_too(mode, kept):
+    rules = Rules(mode="redacted", personal=("ip",))
+    assert written(rules, client_ip="203.0.113.7", log_mode=mode).client_ip == kept

@@ -44,7 +44,8 @@ _RANGES = {
 """Between what numbers lie, by what their column's name ends with: seven days, $100,000 for one request."""
 _HASHED = re.compile(r"sha256:[0-9a-f]{8}\Z")
 _TEXTS = ("user_agent", "request_model", "trace_id", "span_id", "parent_span_id", "span_name", "client_request_id",
-          "path", "error_message", "end_user")  # fmt: skip
+          "path", "error_message", "end_user", "cache_namespace", "client_ip", "provider_error_code",
+          "upstream_host")  # fmt: skip
 """Columns that hold what clients and providers wrote."""
 _BUCKETS = {"duration_bucket": "duration_us", "ttft_bucket": "ttft_us", "overhead_bucket": "overhead_us"}
 _NEEDED = ("id", "started_us")
