@@ -305,6 +305,15 @@ def test_methods_are_those_of_the_table(world, method, path, allowed):
 # ---- OpenAI's shape
 
 
+def test_a_file_of_requests_is_refused_for_claude_with_what_to_send(world):
+    got = world.call("/v1/batches", {"input_file_id": "file-1", "requests": None}, x_portkey_provider="@anthropic")
+    error = json.loads(got.body)["error"]
+    assert (got.status, error["param"]) == (400, "input_file_id")
+    assert error["message"].startswith("input_file_id: is not supported for Claude")
+    assert "send requests" in error["message"]
+    assert world.upstream.sent == []
+
+
 def test_a_batch_of_claude_is_created_in_openais_shape(world):
     world.upstream.will(answer(batch()))
     got = world.call("/v1/batches", {"requests": [item("@anthropic/m")], "completion_window": "24h"})

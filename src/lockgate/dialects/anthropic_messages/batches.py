@@ -18,13 +18,14 @@ from lockgate.core.json_edit import Edit, read_items, read_members
 from lockgate.core.json_text import decode_upstream, write_json
 from lockgate.dialects import Written
 from lockgate.dialects.anthropic_messages.forward import body_betas, header_betas, request_headers
-from lockgate.errors import InvalidRequest
+from lockgate.errors import InvalidRequest, Unsupported
 
 _BETAS = frozenset({"betas", "anthropic_beta"})
 
 
 class _Create(Struct, frozen=True):
     requests: Raw = Raw(b"")
+    input_file_id: Raw = Raw(b"")
 
 
 class _Item(Struct, frozen=True):
@@ -71,14 +72,17 @@ _COMPLAINT = "The provider's batch is not in Anthropic's shape"
 def read_requests(body: bytes) -> list[BatchRequest]:
     """Find the requests of a new batch. Raises InvalidRequest for what is no list of objects with ``params``."""
     try:
-        requests = bytes(_read_create(body).requests)
+        created = _read_create(body)
     except msgspec.MsgspecError as error:
         raise bad_body(error, len(body)) from None
     except RecursionError:
         raise too_deep() from None
+    requests = bytes(created.requests)
     try:
         items = _read_list(requests)
     except msgspec.MsgspecError:
+        if bytes(created.input_file_id) not in (b"", b"null"):
+            raise _no_file() from None
         raise InvalidRequest("requests: expected a list of requests", path="requests") from None
     if not items:
         raise InvalidRequest("requests: a batch needs at least one request", path="requests")
@@ -89,6 +93,14 @@ def read_requests(body: bytes) -> list[BatchRequest]:
         found.append(_read_request(body, bytes(item), at, index))
         at += len(item)
     return found
+
+
+def _no_file() -> Unsupported:
+    return Unsupported(
+        "input_file_id: is not supported for Claude, whose batches take no file; send requests, a list of objects with "
+        "custom_id and params, where params is the body of a call of /v1/messages",
+        path="input_file_id",
+    )
 
 
 def _read_request(body: bytes, item: bytes, at: int, index: int) -> BatchRequest:
