@@ -14,6 +14,7 @@ from decimal import Decimal
 from lockgate.core.limits import Budget, Limit, Rate, Refusal
 from lockgate.errors import BudgetExceeded, BudgetReserved, CountersUnreachable, GatewayError, RateLimited
 from lockgate.plan.policies import GROUP_SEPARATOR
+from lockgate.policy.windows import GLIDING_S
 
 _OWN_SCOPES = ("key",)
 _MAX_RETRY_AFTER_S = 60
@@ -135,11 +136,14 @@ def _rate_error(refusal: Refusal, limit: Rate) -> GatewayError:
             f"({unit}) of {holder}; ask for fewer tokens (max_tokens) or raise the limit"
         )
     wait_s = refusal.retry_after_s
+    if wait_s is not None:
+        message += f"; try again in {max(1, math.ceil(wait_s))} s"
+        if limit.window_s <= GLIDING_S:
+            # up to two windows: who comes back after the first is told the rest, which SDKs' two retries reach
+            wait_s = min(wait_s, _MAX_RETRY_AFTER_S)
+        headers += _retry_after(wait_s)
     if wait_s is None or wait_s > _MAX_RETRY_AFTER_S:
         headers.append((b"x-should-retry", b"false"))
-    if wait_s is not None:
-        headers += _retry_after(wait_s)
-        message += f"; try again in {max(1, math.ceil(wait_s))} s"
     return RateLimited(message, limit=details, headers=tuple(headers), is_of_target=limit.per_attempt)
 
 

@@ -117,7 +117,7 @@ def test_of_shared_limits_the_numbers_stay_hidden(scope):
     [
         (0.2, {b"retry-after": b"1", b"retry-after-ms": b"200"}),
         (59.5, {b"retry-after": b"60", b"retry-after-ms": b"59500"}),
-        (61.0, {b"x-should-retry": b"false"}),
+        (64.0, {b"retry-after": b"60", b"retry-after-ms": b"60000"}),
         (None, {b"x-should-retry": b"false"}),
     ],
 )
@@ -132,6 +132,21 @@ def test_a_rate_says_when_to_come_again(wait_s, expected):
     assert headers.pop(b"x-portkey-ratelimit-reset") == b"2026-09-01T00:00:00Z"
     assert headers == expected
     assert error.limit["unit"] == "rpm"
+
+
+def test_a_minute_that_glides_says_how_long_it_takes_and_asks_sdks_to_wait_no_longer_than_they_would():
+    rate = Rate(id="r1", scope="key", name="k", unit="requests", cap=5)
+    error = refused(rate, reason="rate", used=5, asked=1, retry_after_s=64.0)
+    assert error.message.endswith("; try again in 64 s")
+    assert dict(error.headers)[b"retry-after"] == b"60"
+
+
+@pytest.mark.parametrize("window_s", [3600, 86400, 604800])
+@pytest.mark.parametrize("wait_s, is_worth_it", [(60.0, True), (61.0, False)])
+def test_a_longer_window_is_waited_for_when_it_ends_within_a_minute(window_s, wait_s, is_worth_it):
+    rate = Rate(id="r1", scope="key", name="k", unit="requests", cap=5, window_s=window_s)
+    headers = dict(refused(rate, reason="rate", used=5, asked=1, retry_after_s=wait_s).headers)
+    assert (b"retry-after" in headers, b"x-should-retry" in headers) == (is_worth_it, not is_worth_it)
 
 
 def test_counters_that_do_not_answer_are_503():

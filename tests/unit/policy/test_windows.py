@@ -150,3 +150,12 @@ def test_used_is_never_below_what_counts(cap, current, previous, elapsed_ms):
         assert not windows.has_room(limit, current, previous, elapsed_ms, cap - found + 1)
     else:
         assert not windows.has_room(limit, current, previous, elapsed_ms, 0)
+
+
+@pytest.mark.parametrize("cap, used_up_at_ms, wait_ms", [(5, 8_000, 64_000), (1, 0, 120_000), (60, 30_000, 31_000)])
+def test_two_waits_of_a_minute_are_enough_for_a_used_up_minute(cap, used_up_at_ms, wait_ms):
+    limit = rate(cap, 60)
+    assert windows.wait_ms(limit, cap, 0, used_up_at_ms, 1) == wait_ms
+    after_one = windows.wait_ms(limit, 0, cap, used_up_at_ms, 1)
+    assert after_one == max(0, wait_ms - 60_000)
+    assert after_one <= 60_000
