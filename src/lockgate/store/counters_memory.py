@@ -133,7 +133,7 @@ class MemoryCounters:
         self._at_once: dict[_Key, int] = {}
         self._live: dict[str, tuple[Grant, float]] = {}
         self._lasting: set[str] = set()
-        """Reservations that no running request holds; some may be over."""
+        """Reservations that no running request holds."""
         self._lapsed: dict[str, Grant] = {}
         self._next_lapse = _NEVER
         self._prune_at = _PRUNE_AT_LEAST
@@ -148,8 +148,10 @@ class MemoryCounters:
 
     async def hold(self, name: str, demand: Demand) -> Grant | Refusal:
         """Reserve under a name of the caller's."""
-        self._lasting.add(f"{name}-1")
-        return self._admit(f"{name}-1", demand)
+        made = self._admit(f"{name}-1", demand)
+        if isinstance(made, Grant):
+            self._lasting.add(made.id)
+        return made
 
     def _admit(self, grant_id: str, demand: Demand) -> Grant | Refusal:
         now_s = self._unix()
@@ -384,7 +386,6 @@ class MemoryCounters:
 
     def _lasting_on(self, hold: Hold, now_s: float) -> int:
         """Return what reservations hold on a counter that stay for hours."""
-        self._lasting &= self._live.keys()
         place = (hold.limit.id, hold.group, hold.start)
         found = [self._live[grant_id] for grant_id in self._lasting]
         return sum(
@@ -479,6 +480,7 @@ class MemoryCounters:
 
     def _close(self, grant_id: str) -> tuple[Grant | None, bool]:
         live = self._live.pop(grant_id, None)
+        self._lasting.discard(grant_id)
         if live is not None:
             return live[0], True
         return self._lapsed.pop(grant_id, None), False
@@ -493,6 +495,7 @@ class MemoryCounters:
         """Give back what the reservations of requests hold that went away without a word."""
         for grant_id in [grant_id for grant_id, (_, until) in self._live.items() if until <= now_s]:
             grant, _ = self._live.pop(grant_id)
+            self._lasting.discard(grant_id)
             self._lapsed[grant_id] = grant
             for hold in grant.holds:
                 if not _outlives_lease(hold):

@@ -7,7 +7,7 @@
 -- Mode: "s" strict, "o" open, "g" gliding, "f" fixed window, "-" may not refuse. Times are milliseconds.
 -- Answers: {1}; {0, step, numbers of the counter that refused, of a budget then what lasting reservations hold there,
 -- one by one}; {2} when the reservation is over.
-local STEP, FIRST, MOST_LASTING = 7, 7, 1000
+local STEP, FIRST, MOST_LASTING = 7, 7, 100
 local leases, reservation, over = KEYS[1], KEYS[2], KEYS[3]
 sweep(leases, ARGV[2], ARGV[4])
 if is_over(over, ARGV[3]) then return {2} end
