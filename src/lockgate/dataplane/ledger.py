@@ -295,7 +295,7 @@ class Ledger:
         path: str = exchange.client.scope["path"]
         span = span_of(exchange.headers, exchange.request_id[-17:].replace("-", ""), f"{method} {path}")
         # each member that is named costs time, so that here are only those that most requests have
-        record = Record(
+        return Record(
             schema_version=SCHEMA_VERSION,
             id=exchange.record_id,
             trace_id=decode(exchange.trace_id),
@@ -331,18 +331,17 @@ class Ledger:
             client_ip=exchange.plane.shown_address(address, self.started_at) if address is not None else None,
             node_id=exchange.plane.node_id,
             gateway_version=lockgate.__version__,
+            **self._rare(exchange, span, charges),
         )
-        rare = self._rare(exchange, span, charges)
-        return structs.replace(record, **rare) if rare else record
 
     def _rare(self, exchange: Exchange, span: Span, charges: tuple[Charge, ...]) -> dict[str, Any]:
         """Return what most requests have not."""
         found: dict[str, Any] = {}
         if self.error is not None:
-            found |= _failure(self.error)
+            _tell_failure(found, self.error)
         walk, call = exchange.walk, self._call
         if walk is not None and walk.has_config:
-            found |= self._routing(exchange, walk)
+            self._tell_routing(found, exchange, walk)
         if call is not None:
             found["message_count"], found["tool_count"] = len(call.messages), len(call.tools)
             if call.tool_choice is not None:
@@ -359,26 +358,23 @@ class Ledger:
             found["dropped"], found["adjusted"] = self.dropped, self.adjusted
         if exchange.is_simulated:
             found["is_simulated"] = True
-        return found | _said(exchange, span)
+        _tell_rest(found, exchange, span)
+        return found
 
-    def _routing(self, exchange: Exchange, walk: Walk) -> dict[str, Any]:
-        """Return what a config brought, its cache included."""
-        found: dict[str, Any] = {
-            "config_id": walk.config_id,
-            "config_version": walk.config_version,
-            "config_source": _config_source(exchange),
-            "cache_status": exchange.cache_status.lower(),
-            "path": walk.path,
-        }
+    def _tell_routing(self, found: dict[str, Any], exchange: Exchange, walk: Walk) -> None:
+        """Put in what a config brought, its cache included."""
+        found["config_id"], found["config_version"] = walk.config_id, walk.config_version
+        found["config_source"], found["path"] = _config_source(exchange), walk.path
+        found["cache_status"] = exchange.cache_status.lower()
         keeping, kept = exchange.keeping, self._kept
         if keeping is not None:
             found["cache_key_hash"] = keeping.key
-            found["cache_namespace"] = _cut(text_of(exchange.headers, _NAMESPACE))
+            if _NAMESPACE in exchange.headers:
+                found["cache_namespace"] = _cut(text_of(exchange.headers, _NAMESPACE))
         if kept is not None:
             found["cache_age_s"] = int(max(0.0, self.started_at - kept.created_at))
             found["cache_source_id"], found["cache_source_ms"] = kept.record_id, kept.took_ms
             found["cache_saved_nanos"] = self._saved_nanos
-        return found
 
     def _attempt(
         self, choice: Choice, end: float, error: GatewayError | None, cost_nanos: int | None = None
@@ -432,24 +428,18 @@ class Ledger:
         )
 
 
-def _failure(error: GatewayError) -> dict[str, Any]:
-    """Return what an error that ended the exchange says."""
-    found: dict[str, Any] = {
-        "error": error.code,
-        "error_origin": _origin_of(error),
-        "error_type": error.kind,
-        "is_client_gone": isinstance(error, ClientGone),
-    }
+def _tell_failure(found: dict[str, Any], error: GatewayError) -> None:
+    """Put in what an error that ended the exchange says."""
+    found["error"], found["error_origin"], found["error_type"] = error.code, _origin_of(error), error.kind
+    found["is_client_gone"] = isinstance(error, ClientGone)
     if isinstance(error, Rejected):
         found["provider_error_code"] = _cut(error.wire_code)
     elif isinstance(error, LimitReached):
         found["error_message"] = _cut(error.message)
-    return found
 
 
-def _said(exchange: Exchange, span: Span) -> dict[str, Any]:
-    """Return what the request, its key and its target say beside what all of them do."""
-    found: dict[str, Any] = {}
+def _tell_rest(found: dict[str, Any], exchange: Exchange, span: Span) -> None:
+    """Put in what the request, its key and its target say beside what all of them do."""
     if exchange.metadata:
         found["metadata"], found["is_metadata_cut"] = exchange.metadata, exchange.is_metadata_cut
     elif exchange.is_metadata_cut:
@@ -467,12 +457,11 @@ def _said(exchange: Exchange, span: Span) -> dict[str, Any]:
     replayed = replay_of(exchange.headers)
     if replayed:
         found["source"], found["replay_of"] = "replay", replayed
-    return found
 
 
 def _config_source(exchange: Exchange) -> str:
     """Say who named the config."""
-    if text_of(exchange.client_headers, _CONFIG) is not None:
+    if exchange.client_headers.get(_CONFIG, b"").strip():
         return "header"
     key = exchange.caller.key if exchange.caller is not None else None
     return "key_default" if key is not None and key.config_id is not None else "workspace_default"
