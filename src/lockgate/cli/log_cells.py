@@ -41,10 +41,18 @@ def _column(name: str) -> Column:
         return Column(name, lambda entry: _preview(entry, name))
     field = find_field(name)
     if field is None or field.column not in COLUMNS:
-        near = get_close_matches(name, [*ALIASES, *COLUMNS, *_PREVIEWS], 1)
-        hint = f"; did you mean {near[0]}?" if near else "; they are those of a filter, and request_preview"
-        raise InvalidRequest(f"There is no column {name!r}{hint}", path="columns")
+        raise InvalidRequest(f"There is no column {name!r}; {_hint(name, field)}", path="columns")
     return Column(name, lambda entry: cell(field, _value(entry, field)))
+
+
+def _hint(name: str, field: Field | None) -> str:
+    """Return what to say about a name that is no column."""
+    if field is not None:
+        return "a filter may ask for it, but it is not a part of the record"
+    near = get_close_matches(name, [*ALIASES, *COLUMNS, *_PREVIEWS], 1)
+    if near:
+        return f"did you mean {near[0]}?"
+    return f"columns are the fields of a record by the names of filters, meta.KEY, {' and '.join(_PREVIEWS)}"
 
 
 def cell(field: Field, value: object) -> str:

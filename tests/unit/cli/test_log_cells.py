@@ -56,5 +56,19 @@ def test_a_column_that_is_none(name):
         columns_of(name)
 
 
+@pytest.mark.parametrize(
+    "name, hint",
+    [
+        ("feedback_value", "a filter may ask for it, but it is not a part of the record"),
+        ("statu", "did you mean status?"),
+        ("zzz", "columns are the fields of a record by the names of filters, meta.KEY, request_preview and"),
+    ],
+)
+def test_what_is_said_of_a_column_that_is_none(name, hint):
+    with pytest.raises(InvalidRequest) as raised:
+        columns_of(name)
+    assert raised.value.message.startswith(f"There is no column {name!r}; {hint}")
+
+
 def test_nothing_steers_the_terminal():
     assert one_line("a\x1b[31m\nb\x00\u202ec") == "a [31m b  c"
