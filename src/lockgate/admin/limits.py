@@ -49,7 +49,7 @@ class UsageLimitBody(Struct, frozen=True, kw_only=True):
     type: Literal["cost", "tokens", "requests"] = "cost"
     """What is counted. ``requests`` is ours, and Portkey's in policies."""
     credit_limit: Amount
-    """Dollars for cost, else a count."""
+    """Dollars for cost, else a count: at least 0.01 dollars, 100 tokens or 1 request."""
     alert_threshold: Amount | None = None
     """In the unit of the limit, and below it."""
     periodic_reset: Literal["weekly", "monthly"] | None = None

@@ -34,7 +34,8 @@ OwnerArgument = Annotated[
     ),
 ]
 AmountArgument = Annotated[
-    str, typer.Argument(metavar="BUDGET", help="Such as 40/month (dollars), 100/30d or 100000tokens/week.")
+    str,
+    typer.Argument(metavar="BUDGET", help="Such as 40/month (dollars; at least 0.01), 100/30d or 100000tokens/week."),
 ]
 _KINDS = ("key", "provider", "workspace")
 

@@ -103,7 +103,7 @@ class UsageLimitSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     type: Literal["cost", "tokens", "requests"] = "cost"
     """What is counted."""
     credit_limit: Money
-    """How much: dollars for cost, else a count."""
+    """How much: dollars for cost, else a count; at least 0.01 dollars, 100 tokens or 1 request."""
     alert_threshold: Money | None = None
     """When to warn, in the unit of the limit and below it."""
     periodic_reset: Literal["weekly", "monthly"] | None = None

@@ -7,6 +7,7 @@ from msgspec import structs
 from lockgate.config import RateLimitSettings, UsageLimitSettings
 from lockgate.errors import InvalidRequest
 from lockgate.plan.limit_input import below, read_rate_limit, read_usage_limit
+from tools.files import ROOT
 
 TODAY = date(2026, 8, 21)
 
@@ -16,6 +17,18 @@ TODAY = date(2026, 8, 21)
 )
 def test_money_is_exact_however_it_is_written(amount, nanos):
     assert read_usage_limit(UsageLimitSettings(credit_limit=amount), None, "", TODAY).cap == nanos
+
+
+@pytest.mark.parametrize(
+    "type, least, below_it, text",
+    [("cost", 0.01, 0.009, "0.01 dollars"), ("tokens", 100, 99, "100 tokens"), ("requests", 1, 0.5, "1 request")],
+)
+def test_the_smallest_budgets_are_those_of_the_documents(type, least, below_it, text):
+    assert read_usage_limit(UsageLimitSettings(type=type, credit_limit=least), None, "", TODAY).cap > 0
+    with pytest.raises(InvalidRequest, match="credit_limit"):
+        read_usage_limit(UsageLimitSettings(type=type, credit_limit=below_it), None, "", TODAY)
+    for page in ("how-to/keys-and-budgets.md", "reference/admin-api.md", "reference/configuration.md"):
+        assert text in (ROOT / "docs" / page).read_text(), page
 
 
 @pytest.mark.parametrize(
