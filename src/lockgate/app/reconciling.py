@@ -114,9 +114,10 @@ class Reconciler:
         low = [self._booked(book, one) for one in standings]
         await _catch_up(book)
         high = [self._booked(book, one) for one in standings]
-        for one, booked in zip(standings, high, strict=True):
-            if booked is None:
-                book.adopt(one.place, one.end, one.counted)
+        for one, least, most in zip(standings, low, high, strict=True):
+            if least is None:
+                # what the ledger has since belongs to what the counter has already, or came after it was read
+                book.adopt(one.place, one.end, max(one.counted, most or 0))
         return [
             _drift(one, least, most if self._is_whole else None)
             for one, least, most in zip(standings, low, high, strict=True)

@@ -231,3 +231,20 @@ def test_a_server_that_lost_its_data_gets_back_what_the_ledger_has(scene, tmp_pa
         asyncio.run(run())
     finally:
         server.stop()
+
+
+def test_what_the_ledger_never_heard_of_is_taken_over_from_the_counter(scene):
+    async def run():
+        await scene.reconciler().check(keeps=True)
+        late = Claim(Budget(id="late", scope="key", name="late", unit="nanos", cap=100 * DOLLAR))
+        scene.counters.replay([Charge(limit="late", unit="nanos", amount=50)])
+        key = GatewayKey(id="k", name="bot", claims=(late,))
+        snapshot = Snapshot(version=1, keys={b"1": key}, workspaces={"w": PLACE}, raw_targets={})
+        reconciler = Reconciler(scene.home, lambda: scene.counters, scene.clock, lambda: snapshot)
+        (first,) = await reconciler.check(keeps=True)
+        assert (first.booked, first.matters) == (None, False)
+        await scene.spend(3, late)
+        (second,) = await reconciler.check(keeps=True)
+        assert (second.counted, second.missing) == (53, 0)
+
+    asyncio.run(run())
