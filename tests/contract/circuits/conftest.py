@@ -2,24 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from pathlib import Path
-
 import pytest
 
-from lockgate.store.valkey import PrivateValkey
 from tests.contract.circuits.stage import MemoryStage, RedisStage
-
-
-@pytest.fixture(scope="session")
-def valkey():
-    """The address of a server."""
-    folder = Path(tempfile.mkdtemp(prefix="lg-"))
-    server = PrivateValkey(folder)
-    yield server.url
-    server.stop()
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(params=["memory", "redis"])

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import shutil
-import tempfile
-from pathlib import Path
 
 import pytest
 
-from lockgate.store.valkey import PrivateValkey
 from tests.contract.counters.stage import MemoryStage, RedisStage
 
 
@@ -30,16 +26,6 @@ async def bounded(test, arguments):
     async with asyncio.timeout(60):
         async with arguments.get("stage") or arguments["redis_stage"]:
             await test(**arguments)
-
-
-@pytest.fixture(scope="session")
-def valkey():
-    """The address of a server."""
-    folder = Path(tempfile.mkdtemp(prefix="lg-"))
-    server = PrivateValkey(folder)
-    yield server.url
-    server.stop()
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(params=["memory", "redis"])
