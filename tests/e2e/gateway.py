@@ -7,21 +7,24 @@ import json
 import os
 import re
 import secrets
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
 import httpx
+import redis
 
 ROOT = Path(__file__).resolve().parents[2]
 ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)")
-START_S = 30
+START_S = 60
+STOP_S = 30
 BODY_LIMIT_BYTES = 1024 * 1024
 
 # Three canaries: none of them may ever show in a log, in the state folder or in an error.
@@ -57,13 +60,13 @@ api_key = "env:E2E_UPSTREAM_KEY"
 type = "anthropic"
 base_url = "{simulator}"
 api_key = "env:E2E_UPSTREAM_KEY"
-timeouts = {{ first_byte_s = 1, idle_s = 0.5 }}
+timeouts = {{ first_byte_s = 2, idle_s = 1 }}
 
 [providers.hasty-openai]
 type = "openai"
 base_url = "{simulator}/v1"
 api_key = "env:E2E_UPSTREAM_KEY"
-timeouts = {{ first_byte_s = 1, idle_s = 0.5 }}
+timeouts = {{ first_byte_s = 2, idle_s = 1 }}
 
 [providers.rec-anthropic]
 type = "anthropic"
@@ -176,6 +179,16 @@ def running(
             yield Server(url=wait_for_address(process, log), home=folder / "home", log=log, process=process)
         finally:
             stop(process)
+            if process.returncode == -signal.SIGKILL:
+                end_left_over(folder / (home or "home"))
+
+
+def end_left_over(home: Path) -> None:
+    """End the private Valkey of a gateway that was killed, as its next start would."""
+    path = home / "valkey.sock"
+    if path.exists():
+        with redis.Redis(unix_socket_path=str(path)) as client, suppress(redis.RedisError):
+            client.shutdown(nosave=True)
 
 
 def start(
@@ -217,11 +230,11 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         process.terminate()
     try:
-        process.wait(15)
+        process.wait(STOP_S)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(5)
-        raise RuntimeError("the process did not end within 15 s of SIGTERM") from None
+        raise RuntimeError("the process did not end in time after SIGTERM") from None
 
 
 def running_simulator(folder: Path) -> Any:

@@ -51,7 +51,7 @@ def test_a_budget_that_is_used_up_stays_so_on_another_machine(tmp_path: Path, wo
         key = make_key(server)
         wait_for_key(server, key)
         statuses = [chat(server, key, "spent").status_code]
-        while statuses[-1] == 200:
+        while statuses[-1] in (200, 429):  # 429: what is left is held by a call that is not settled yet
             statuses.append(chat(server, key, "spent").status_code)
         assert statuses[0] == 200
         assert statuses[-1] == 412

@@ -23,7 +23,7 @@ SAID = f"My key is {SECRET}, remember it"
 
 
 def bodies_of(server: Server, record: dict[str, Any]) -> Bodies:
-    reader, deadline = BodyReader(Layout(server.home / "records")), time.monotonic() + 15
+    reader, deadline = BodyReader(Layout(server.home / "records")), time.monotonic() + 60
     while (found := reader.get(record["id"], record["started_us"])) is None:
         assert time.monotonic() < deadline, "the bodies did not come"
         time.sleep(0.05)
@@ -113,7 +113,7 @@ def post(server: Server, key: str, **headers: str) -> None:
 
 
 def shown(server: Server, record: dict[str, Any]) -> dict[str, Any]:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while True:
         url = f"{server.url}/v1/logs/{record['id']}"
         answer = httpx.get(url, headers={"x-portkey-api-key": "boss"}, trust_env=False, timeout=30).json()

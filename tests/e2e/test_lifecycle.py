@@ -9,8 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -18,6 +16,7 @@ import pytest
 
 from lockgate.telemetry.journal import read_journal
 from tests.e2e.gateway import Server, clean_environment, running
+from tests.e2e.waiting import wait_until
 
 BODY = {
     "model": "@anthropic/claude-haiku-4-5-20251001",
@@ -38,16 +37,17 @@ def lockgate(*arguments: str, folder: Path, **environment: str) -> subprocess.Co
     )
 
 
-def wait_for(what: Callable[[], bool], seconds: float = 10) -> None:
-    deadline_s = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline_s, "it did not happen in time"
-        time.sleep(0.05)
-
-
 def ask(server: Server, key: str, **more: object) -> httpx.Response:
     headers = {"authorization": f"Bearer {key}"}
     return httpx.post(server.url + "/v1/messages", json={**BODY, **more}, headers=headers, trust_env=False, timeout=30)
+
+
+def under_way(server: Server, key: str) -> list[object]:
+    """Return the requests that run at this moment."""
+    headers = {"x-portkey-api-key": key}
+    answer = httpx.get(server.url + "/v1/logs/tail", headers=headers, trust_env=False, timeout=30)
+    running: list[object] = answer.json()["running"]
+    return running
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -74,7 +74,7 @@ def test_files_of_the_state_are_for_their_owner_alone_wherever_they_are(tmp_path
         environment = clean_environment(LOCKGATE_API_KEY="owner-only-key-0123456789")
         with running(["up", "--port", "0"], folder=tmp_path, environment=environment) as server:
             assert ask(server, "owner-only-key-0123456789").status_code == 200
-            wait_for(lambda: any(home.glob("records/*.db")))
+            wait_until(lambda: any(home.glob("records/*.db")))
             files = [file for file in home.rglob("*") if file.is_file()]
             assert home / "lockgate.db" in files
             modes = {str(file.relative_to(home)): oct(file.stat().st_mode & 0o777) for file in files}
@@ -185,15 +185,15 @@ def test_a_changed_file_is_taken_over_and_a_broken_one_is_not(tmp_path: Path) ->
     with running(["up", "--port", "0"], folder=tmp_path, environment=clean_environment()) as server:
         assert ask(server, "first-key").status_code == 200
         config.write_text('[simulator]\nenabled = true\n[keys.two]\nkey = "second-key"\n')
-        wait_for(lambda: ask(server, "second-key").status_code == 200)
+        wait_until(lambda: ask(server, "second-key").status_code == 200)
         assert ask(server, "first-key").status_code == 401
         config.write_text("[keys.three]\n")
-        wait_for(lambda: "was not taken over" in server.log.read_text())
+        wait_until(lambda: "was not taken over" in server.log.read_text())
         assert "keys.three: give either key or sha256" in server.log.read_text()
         assert ask(server, "second-key").status_code == 200
         config.write_text('[simulator]\nenabled = true\n[keys.two]\nkey = "third-key"\n')
         os.kill(server.process.pid, signal.SIGHUP)
-        wait_for(lambda: ask(server, "third-key").status_code == 200)
+        wait_until(lambda: ask(server, "third-key").status_code == 200)
 
 
 def test_a_file_that_vanishes_takes_nothing_away(tmp_path: Path) -> None:
@@ -201,22 +201,22 @@ def test_a_file_that_vanishes_takes_nothing_away(tmp_path: Path) -> None:
     config.write_text('[simulator]\nenabled = true\n[keys.one]\nkey = "first-key"\n')
     with running(["up", "--port", "0"], folder=tmp_path, environment=clean_environment()) as server:
         config.unlink()
-        wait_for(lambda: "was not taken over" in server.log.read_text())
+        wait_until(lambda: "was not taken over" in server.log.read_text())
         assert ask(server, "first-key").status_code == 200
 
 
 def test_asking_twice_ends_at_once(tmp_path: Path) -> None:
     environment = clean_environment(LOCKGATE_API_KEY="drain-key")
     with running(["up", "--port", "0"], folder=tmp_path, environment=environment) as server:
-        slow = {"messages": [{"role": "user", "content": "[[sim: delay=20]]"}]}
+        slow = {"messages": [{"role": "user", "content": "[[sim: delay=25]]"}]}
         asking = threading.Thread(target=lambda: ask(server, "drain-key", **slow))
         asking.start()
-        time.sleep(0.5)
+        wait_until(lambda: under_way(server, "drain-key"))
         server.process.terminate()
-        wait_for(lambda: "1 requests still run" in server.log.read_text())
+        wait_until(lambda: "1 requests still run" in server.log.read_text())
         server.process.terminate()
-        assert server.process.wait(5) == 0
-        asking.join(10)
+        assert server.process.wait(30) == 0
+        asking.join(30)
         assert "Traceback" not in server.log.read_text()
 
 
@@ -225,9 +225,9 @@ def test_a_file_that_breaks_and_is_mended_is_taken_over(tmp_path: Path) -> None:
     config.write_text('[simulator]\nenabled = true\n[keys.one]\nkey = "first-key"\n')
     with running(["up", "--port", "0"], folder=tmp_path, environment=clean_environment()) as server:
         config.write_text('[providers.a]\ntype = "openai"\napi_key = "k"\nbase_url = "http://[::1"\n')
-        wait_for(lambda: "was not taken over" in server.log.read_text())
+        wait_until(lambda: "was not taken over" in server.log.read_text())
         config.write_text('[simulator]\nenabled = true\n[keys.one]\nkey = "second-key"\n')
-        wait_for(lambda: ask(server, "second-key").status_code == 200)
+        wait_until(lambda: ask(server, "second-key").status_code == 200)
 
 
 def test_an_edit_does_not_open_a_running_gateway(tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def test_an_edit_does_not_open_a_running_gateway(tmp_path: Path) -> None:
     config.write_text('[simulator]\nenabled = true\n[keys.one]\nkey = "first-key"\n')
     with running(["up", "--port", "0"], folder=tmp_path, environment=clean_environment()) as server:
         config.write_text('[simulator]\nenabled = true\n[server]\nopen = true\n[keys.one]\nkey = "second-key"\n')
-        wait_for(lambda: ask(server, "second-key").status_code == 200)
+        wait_until(lambda: ask(server, "second-key").status_code == 200)
         assert ask(server, "no-key-at-all").status_code == 401
         assert "take effect at the next start" in server.log.read_text()
 
@@ -274,12 +274,12 @@ def test_sigterm_lets_a_stream_finish(tmp_path: Path) -> None:
 
         reader = threading.Thread(target=read)
         reader.start()
-        assert began.wait(10)
+        assert began.wait(60)
         server.process.terminate()
-        wait_for(lambda: not _accepts(server))
-        reader.join(20)
+        wait_until(lambda: not _accepts(server))
+        reader.join(60)
         assert b"".join(received).endswith(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
-        assert server.process.wait(15) == 0
+        assert server.process.wait(60) == 0
     records = list(read_journal(tmp_path / "home" / "journal"))
     assert [record.status for record in records] == [200]
 
@@ -298,7 +298,7 @@ def test_a_stream_that_outlasts_the_drain_deadline_ends_in_an_error(tmp_path: Pa
             received = [next(parts)]
             server.process.terminate()
             received += parts
-        server.process.wait(15)
+        server.process.wait(60)
     events = b"".join(received).rstrip(b"\n").split(b"\n\n")
     assert events[-1].startswith(last)
     assert b"overloaded_error" in events[-1]

@@ -23,7 +23,7 @@ FIELDS = ["id", "trace_id", "created_at", "request", "response", "ai_model", "to
 
 def finished(exports: Any, id: str) -> Any:
     """Wait for the end of an export."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while (job := exports.retrieve(export_id=id)).status in ("draft", "in_progress"):
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -17,6 +17,7 @@ import pytest
 from lockgate.admin.seats import MOST
 from tests.e2e.gateway import Server, clean_environment, running
 from tests.e2e.test_records import KEYS, MODEL, call, wait_for
+from tests.e2e.waiting import wait_until
 
 
 @contextmanager
@@ -29,6 +30,13 @@ def following(server: Server, query: str = "") -> Iterator[Iterator[tuple[str, d
         assert answer.headers["content-type"] == "text/event-stream"
         # requests that are under way at a look are a matter of chance
         yield (event for event in events_of(answer.iter_lines()) if event[0] != "running")
+
+
+def is_admitted(server: Server) -> bool:
+    """Begin to follow and leave again; tell whether there was a seat."""
+    headers = {"x-portkey-api-key": "k", "accept": "text/event-stream"}
+    with httpx.stream("GET", f"{server.url}/v1/logs/tail", headers=headers, trust_env=False, timeout=60) as answer:
+        return answer.status_code == 200 and next(events_of(answer.iter_lines()))[0] == "start"
 
 
 def events_of(lines: Iterator[str]) -> Iterator[tuple[str, dict[str, object]]]:
@@ -63,13 +71,13 @@ def test_requests_of_every_process_are_followed(tmp_path: Path, workers: int) ->
         assert sorted(told) == made, "of two processes one may tell its records sooner"
         assert workers > 1 or told == made
         for _ in range(workers * MOST + 1):
-            with following(server) as events:
-                assert next(events)[0] == "start", "those who left have given their seats back"
+            # those who left give their seats back once that is noticed
+            wait_until(lambda: is_admitted(server))
         with following(server) as events:
             next(events)
             server.process.terminate()
             assert [event for event, _ in events] == ["end"], "the gateway does not wait for those who follow"
-            server.process.wait(15)
+            server.process.wait(60)
 
 
 def test_requests_under_way_are_shown_until_they_end(tmp_path: Path) -> None:
@@ -80,8 +88,8 @@ def test_requests_under_way_are_shown_until_they_end(tmp_path: Path) -> None:
             shown: list[dict[str, Any]] = found.json()["running"]
             return shown
 
-        def wait_until(count: int) -> list[dict[str, Any]]:
-            deadline = time.monotonic() + 30
+        def wait_for_count(count: int) -> list[dict[str, Any]]:
+            deadline = time.monotonic() + 60
             while len(found := under_way()) != count:
                 assert time.monotonic() < deadline, found
                 time.sleep(0.05)
@@ -95,10 +103,10 @@ def test_requests_under_way_are_shown_until_they_end(tmp_path: Path) -> None:
                 "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-portkey-api-key: k\r\nx-portkey-trace-id: slow\r\n"
             )
             hanging.sendall(f"{head}content-length: {len(data)}\r\n\r\n".encode() + data)
-            (shown,) = wait_until(1)
+            (shown,) = wait_for_count(1)
         assert (shown["trace_id"], shown["endpoint"], shown["provider"]) == ("slow", "chat", "anthropic")
         assert shown["request_model"] == MODEL
         assert "status_code" not in shown
-        wait_until(0)
+        wait_for_count(0)
         (record,) = wait_for(server, 1)
         assert (record["id"], record["outcome"]) == (shown["id"], "client_disconnected")

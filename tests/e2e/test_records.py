@@ -26,7 +26,7 @@ def logs(server: Server, query: str = "") -> list[dict[str, Any]]:
 
 
 def wait_for(server: Server, count: int, query: str = "") -> list[dict[str, Any]]:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while len(found := logs(server, query)) < count:
         assert time.monotonic() < deadline, f"{len(found)} of {count} records"
         time.sleep(0.05)

@@ -392,7 +392,8 @@ def test_a_slow_target_is_408_and_the_next_one_answers(
     alone = sdks[sdk].ask(slow, config={**ANTHROPIC, "request_timeout": 200}, is_stream=is_stream)
     assert alone.status == 408
     assert "exceeded the timeout sent in the request: 200ms" in str(alone.error)
-    followed = sdks[sdk].ask(slow, config={**fallback(ANTHROPIC, OPENAI), "request_timeout": 200}, is_stream=is_stream)
+    other = {**OPENAI, "request_timeout": 60_000}
+    followed = sdks[sdk].ask(slow, config={**fallback(ANTHROPIC, other), "request_timeout": 200}, is_stream=is_stream)
     assert (followed.error, followed.path) == (None, "config.targets[1]")
     assert followed.record(gateway).attempts[0].error == "upstream_timeout"
 
@@ -403,7 +404,7 @@ def test_a_dripping_body_counts_and_a_stream_that_has_begun_does_not(sdk: str, s
     whole = sdks[sdk].ask(drip, config={**ANTHROPIC, "request_timeout": 300})
     assert whole.status == 408, "hundreds of bytes, one every 20 ms"
     streamed = sdks[sdk].ask(
-        "[[sim: drip=0.05, events=20]]", config={**ANTHROPIC, "request_timeout": 300}, is_stream=True
+        "[[sim: drip=0.05, events=30]]", config={**ANTHROPIC, "request_timeout": 1000}, is_stream=True
     )
     assert (streamed.error, streamed.is_complete) == (None, True)
 
