@@ -24,7 +24,7 @@ def pytest_pyfunc_call(pyfuncitem):
 
 async def bounded(test):
     """Let a test that waits for what never comes fail like any other, so that the rest still run."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await test
 
 

@@ -77,7 +77,7 @@ async def test_a_silent_provider_is_given_up(kind):
 @every_kind
 async def test_a_provider_that_stops_in_its_body_is_given_up(kind):
     async with stage(kind, after(HEAD + b"hello")) as at:
-        response = await at.send(timeouts=short("idle"))
+        response = await at.send(timeouts=replace(AMPLE, idle_s=0.5))
         chunks, error = await drain(response)
         assert chunks == [b"hello"]
         assert isinstance(error, TimedOut)
@@ -104,7 +104,7 @@ async def test_a_slow_drip_is_ended_by_the_total_limit_only(kind):
 @every_kind
 async def test_a_drip_that_keeps_to_the_idle_limit_is_read_to_its_end(kind):
     async with stage(kind, drip(HEAD + b"0123456789", 0.004)) as at:
-        response = await at.send(timeouts=replace(AMPLE, idle_s=0.15, first_byte_s=0.15))
+        response = await at.send(timeouts=replace(AMPLE, idle_s=5, first_byte_s=5))
         assert await response.read(100) == b"0123456789"
         response.close()
 
@@ -114,20 +114,20 @@ async def test_each_wait_for_a_chunk_has_the_whole_idle_limit(kind):
     async def script(peer):
         await peer.request()
         await peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n")
-        await asyncio.sleep(0.12)
+        await asyncio.sleep(1.2)
         await peer.send(b"0\r\n\r\n")
 
     async with stage(kind, script) as at:
-        response = await at.send(timeouts=replace(AMPLE, idle_s=0.1))
+        response = await at.send(timeouts=replace(AMPLE, idle_s=1))
         assert await response.next_chunk() == b"a"
-        await asyncio.sleep(0.08)  # a slow reader is not the provider's fault
+        await asyncio.sleep(0.8)  # a slow reader is not the provider's fault
         assert await response.next_chunk() == b""
 
 
 @ours_only("limits the time between reads, whoever is slow")
 async def test_a_reader_that_is_elsewhere_is_ended_by_the_total_limit(kind):
     async with stage(kind, after(HEAD + b"hello")) as at:
-        response = await at.send(timeouts=short("total"))
+        response = await at.send(timeouts=replace(AMPLE, total_s=1))
         await until(lambda: at.server.departures == 1)
         assert at.upstream.active == 0
         chunks, error = await drain(response)
@@ -156,11 +156,11 @@ async def test_a_provider_that_takes_little_by_little_is_not_given_up(kind):
         left = size
         while left > 0:
             left -= len(await peer.reader.read(200_000))
-            await asyncio.sleep(0.004)
+            await asyncio.sleep(0.03)
         await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
     async with stage(kind, script) as at:
-        limits = replace(AMPLE, write_s=0.1)
+        limits = replace(AMPLE, write_s=1)
         assert (await at.fetch(b"x" * size, timeouts=limits))[2] == b"ok"
 
 
