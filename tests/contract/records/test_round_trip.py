@@ -79,6 +79,11 @@ def odd_rows() -> list[Row]:
     return found
 
 
+def large_of(size_bytes: int) -> bytes:
+    """Return a text of many lines."""
+    return ("🙂 line\n" * (size_bytes // 9)).encode()[: size_bytes - 2] + b"ab"
+
+
 def kept_of(row: Row, number: int) -> Kept:
     text = ODD[number % len(ODD)]
     asked = b'{"messages":[{"role":"user","content":"question %d"}]}' % number
@@ -90,8 +95,7 @@ def kept_of(row: Row, number: int) -> Kept:
         views.append(View(name="attempt_0_response", data=b"\xff" + text.encode(), size_bytes=99, is_truncated=True))
         views.append(View(name="attempt_1_request", data=b"{}", size_bytes=2))
     if number == 4:
-        large = ("🙂 line\n" * MB).encode()[: 10 * MB - 2] + b"ab"
-        views.append(View(name="upstream_response", data=large, size_bytes=len(large)))
+        views.append(View(name="upstream_response", data=large_of(MB // 8), size_bytes=MB // 8))
     return Kept(
         record_id=row.id, started_us=row.started_us, workspace_id=row.workspace_id, views=tuple(views),
         request_headers=[("user-agent", text), ("x-secret-token", "sha256:0123abcd"), ("twice", "1"), ("twice", "2")],
@@ -143,6 +147,25 @@ def test_invariant_9_what_is_imported_is_what_was_exported(
         assert empty.export(tmp_path / "again.jsonl", "jsonl") == full.export(tmp_path / "first.jsonl", "jsonl")
     else:
         assert empty.export(tmp_path / f"again-{name}", format) == before
+
+
+@pytest.mark.parametrize("name, format", [("a.jsonl", "jsonl"), ("a.csv.gz", "csv"), ("a.parquet", "parquet")])
+def test_invariant_9_a_body_of_ten_megabytes_is_there_as_it_was(
+    name: str, format: Format, empty: Place, tmp_path: Path
+) -> None:
+    full, row = Place(tmp_path / "full"), odd_rows()[4]
+    kept = kept_of(row, 4)
+    large = View(name="upstream_response", data=large_of(10 * MB), size_bytes=10 * MB)
+    kept = structs.replace(kept, views=(*kept.views[:-1], large))
+    full.rows.append([row])
+    full.bodies.put([kept])
+    full.export(tmp_path / name, format)
+    assert empty.load(tmp_path / name, format).new == 1
+    found = empty.bodies.get(row.id, row.started_us)
+    assert found is not None
+    assert found.views["upstream_response"].data == large.data
+    assert found == full.bodies.get(row.id, row.started_us)
+    full.close()
 
 
 def test_what_is_there_already_stays_as_it_is(full: Place, empty: Place, tmp_path: Path) -> None:
