@@ -84,17 +84,18 @@ def check(answer):
 
 def name_something_real(case, plane):
     """Put the id of something that is there into the path."""
-    with plane.directory.read() as view:
-        ids = {
-            "/v1/api-keys": {"id": plane.keys["other"].id},
-            "/v1/admin/workspaces": {"id": plane.home.id, "user_id": plane.person.id},
-            "/v1/admin/users": {"id": plane.person.id},
-            "/v1/policies/usage-limits": {"id": first(view, UsagePolicy), "entity_id": "dmE"},
-            "/v1/policies/rate-limits": {"id": first(view, RatePolicy)},
-            "/v1/secret-references": {"id": first(view, SecretReference)},
-        }
-    for root, values in ids.items():
+    ids = {
+        "/v1/api-keys": lambda _: {"id": plane.keys["other"].id},
+        "/v1/admin/workspaces": lambda _: {"id": plane.home.id, "user_id": plane.person.id},
+        "/v1/admin/users": lambda _: {"id": plane.person.id},
+        "/v1/policies/usage-limits": lambda view: {"id": first(view, UsagePolicy), "entity_id": "dmE"},
+        "/v1/policies/rate-limits": lambda view: {"id": first(view, RatePolicy)},
+        "/v1/secret-references": lambda view: {"id": first(view, SecretReference)},
+    }
+    for root, find in ids.items():
         if case.path.startswith(root) and case.path_parameters:
+            with plane.directory.read() as view:
+                values = find(view)
             for name in case.path_parameters:
                 if name in values:
                     case.path_parameters[name] = values[name]
