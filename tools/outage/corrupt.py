@@ -1,4 +1,7 @@
-"""Damages the journal before it is shipped: flipped bytes, zeros, torn ends. The rest arrives; the damage is told."""
+"""Damages the journal before it is shipped: flipped bytes, zeros, torn ends; then zeroes what lists the records.
+
+The rest arrives; the damage is told.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pathlib import Path
 from lockgate.core.journal_line import unframe
 from lockgate.records.bodies.store import BodyReader
 from lockgate.records.embedded.layout import Layout
+from lockgate.records.embedded.sqlite import beside
 from tools.outage.ledger import Books, check_store, count_rows, read_books
 from tools.outage.load import Call, Load, Pace, outcomes, plan
 from tools.outage.report import Report
@@ -114,6 +118,7 @@ def _judge(
     counted, aside = stage.metrics()["aigw_log_damaged_total"], len(_quarantined(stage))
     assert stage.gateway.popen is not None
     stage.kill(stage.gateway.popen.pid)
+    listed = zero_manifest(stage.records)
     log = stage.gateway.log.read_text(errors="replace")
     stage.start()
     wait(lambda: stage.metrics()["aigw_log_spool_bytes"] == 0, 30)
@@ -137,14 +142,14 @@ def _judge(
     if late:
         problems.append(f"{len(late)} later requests have no record: {', '.join(late[:5])}")
     problems += check_bodies(stage.records, books, len(bodies), [call.tag for call in later])
-    problems += _check_told(log, quarantined, lost)
+    problems += _check_told(log, quarantined, lost) + _check_made_again(log, stage.records)
     if counted < aside or not aside:
         problems.append(f"/metrics tells of {counted:g} pieces, {aside} were put aside")
     lines = [
         f"{len(sent)} requests, {outcomes(sent)}; {shipped} records were shipped before the damage",
         f"{len(told)} damages in {len({text.split()[1] for text in told})} segments: "
         f"{len(gone)} of {len(before)} lines; {len(lost)} records are in no store",
-        f"{len(bodies)} damages in the journal of bodies",
+        f"{len(bodies)} damages in the journal of bodies, {listed} bytes of the manifest zeroed",
         f"{len(quarantined)} pieces were put aside; {log.count('are damaged')} lines in the log; "
         f"aigw_log_damaged_total {counted:g} before the kill",
         f"{books.records} records in the store, {len(later)} of them of after the damage",
@@ -153,7 +158,25 @@ def _judge(
 
 
 def _quarantined(stage: Stage) -> list[Path]:
-    return sorted((stage.records / "quarantine").iterdir())
+    return sorted((stage.records / "quarantine").glob("*.bad"))
+
+
+def zero_manifest(records: Path) -> int:
+    """Leave nothing but zeros of what lists the records, as a bad disk would; returns how many bytes."""
+    manifest = Layout(records).manifest
+    for path in beside(manifest)[1:]:
+        path.unlink(missing_ok=True)
+    size = manifest.stat().st_size
+    manifest.write_bytes(bytes(size))
+    return size
+
+
+def _check_made_again(log: str, records: Path) -> list[str]:
+    if "the manifest of records is damaged or gone and is made again" in log and list(
+        (records / "quarantine").glob("manifest-*")
+    ):
+        return []
+    return ["the log does not tell that the manifest was made again"]
 
 
 def check_bodies(records: Path, books: Books, damages: int, later: list[str]) -> list[str]:
