@@ -21,7 +21,7 @@ from tests.e2e.test_alerts import receiver as receiver
 
 pytestmark = pytest.mark.timeout(180)
 
-CONFIG = CATALOG + '[alerts]\nwebhook = "env:ALERTS_URL"\nsecret = "env:ALERTS_SECRET"\n'
+CONFIG = CATALOG + '[alerts]\nwebhook = "env:ALERTS_URL"\nsecret = "env:ALERTS_SECRET"\n[counters]\nrepair = true\n'
 
 
 def api(server: Server, key: str) -> httpx.Client:

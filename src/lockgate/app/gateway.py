@@ -357,7 +357,13 @@ class Gateway:
         reconciler = Reconciler(
             self._state.path, lambda: counters, clock, lambda: self._snapshots.current, is_whole=is_own
         )
-        return Reconciliation(reconciler, tell, lambda: self._journal.held > 0, self._state.path / DRIFTS)
+        return Reconciliation(
+            reconciler,
+            tell,
+            lambda: self._journal.held > 0,
+            self._state.path / DRIFTS,
+            repairs=self._document.counters.repair,
+        )
 
     def _shared_url(self) -> str | None:
         """Return where counters are shared; None: they are in memory."""

@@ -5,6 +5,7 @@ Where one runs, records are handed to the process that writes; where none does, 
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Set
@@ -21,7 +22,7 @@ from lockgate.records.imports.readers import Values, read_file
 from lockgate.records.query.tree import Compare
 from lockgate.records.redaction import Rules
 from lockgate.records.shipping import inbox
-from lockgate.records.store import ALL, PageQuery
+from lockgate.records.store import ALL, PageQuery, Restored
 
 MAX_FAULTS = 20
 """Of more faults only the number is told."""
@@ -30,6 +31,7 @@ _AHEAD = 4
 """So many batches may wait for the writer."""
 _LOOK_EVERY_S = 0.05
 _BECOME_WRITER_S = 2.0
+_TRIES = 3
 _DAY_US = 86_400_000_000
 
 
@@ -182,8 +184,18 @@ class Importer:
 
 
 def _take_all(writer: Writer, folder: Path) -> None:
-    while inbox.take(folder, writer.store, writer.bodies):
-        pass
+    """Keep what was handed over. Raises Unavailable."""
+    for _ in range(_TRIES):
+        try:
+            while inbox.take(folder, writer.store, writer.bodies):
+                pass
+        except Restored:
+            # the store has made again what was damaged, and kept nothing of this
+            writer.shipper.begin_again()
+            continue
+        except (OSError, sqlite3.Error) as error:
+            raise Unavailable(f"what is imported cannot be kept now, and is when the gateway starts: {error}") from None
+        return
 
 
 def with_sums(reports: list[Report]) -> Report:

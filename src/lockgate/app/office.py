@@ -142,7 +142,10 @@ class Office:
         )
         found = await reconciler.check(keeps=False)
         if repairs and shared is None and any(one.missing > 0 and one.matters for one in found):
-            raise Conflict("Counters in memory are made up for by the gateway itself: when it starts, and once an hour")
+            raise Conflict(
+                "Counters in memory are the gateway's own: with repair = true in [counters] it makes up for them "
+                "when it starts, and once an hour"
+            )
         return [await reconciler.make_up(one) if repairs and one.missing > 0 and one.matters else one for one in found]
 
     async def _make_app(self, stack: ExitStack) -> AdminApp:

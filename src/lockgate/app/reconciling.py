@@ -1,8 +1,8 @@
 """Reconciliation: what the counters of budgets say, beside what the ledger says, every hour and when somebody asks.
 
-A difference that matters is told: in the log, as a metric, and to the webhook. A counter that lacks something is
-charged it, for it would let more be spent than the budget allows. One that has too much is left as it is: only people
-take away what was counted. Source: control-plane specification, section 3.3.
+A difference that matters is told: in the log, as a metric, and to the webhook. A counter that lacks something may be
+charged it, where the operator wants that, for it would let more be spent than the budget allows. One that has too much
+is left as it is: only people take away what was counted. Source: control-plane specification, section 3.3.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Reconciler:
         ``keeps``: whether the ledger's file is brought up to date, and begun where there is none.
         Raises CountersUnreachable, Unavailable.
         """
-        book = LedgerBook(self._path, self._journal, self._clock.unix())
+        book = await asyncio.to_thread(LedgerBook, self._path, self._journal, self._clock.unix())
         try:
             found = await (self._begin(book) if book.is_new else self._compare(book))
             if keeps:
@@ -150,17 +150,19 @@ class Reconciler:
 
 
 class Reconciliation:
-    """The hourly work of a gateway: check, tell, make up for what is missing."""
+    """The hourly work of a gateway: check, tell, and make up for what is missing where that is wanted."""
 
     def __init__(
-        self, reconciler: Reconciler, tell: Callable[[Drift], None], is_held: Callable[[], bool], path: Path
-    ) -> None:
+        self, reconciler: Reconciler, tell: Callable[[Drift], None], is_held: Callable[[], bool], path: Path, *,
+        repairs: bool,
+    ) -> None:  # fmt: skip
         """``is_held``: whether records wait in memory, which the journal lacks and the counters have. ``path``: the
-        file that says what is left of differences."""
+        file that says what is left of differences. ``repairs``: whether counters are charged what they lack."""
         self._path = path
         self._reconciler = reconciler
         self._tell = tell
         self._is_held = is_held
+        self._repairs = repairs
         self._told: dict[Charged, int] = {}
 
     async def run(self, every_s: float = EVERY_S) -> None:
@@ -182,7 +184,7 @@ class Reconciliation:
             for one in found:
                 place = Charged(one.limit.id, one.group, one.start)
                 told[place] = one.missing
-                if one.missing > 0:
+                if one.missing > 0 and self._repairs:
                     self._tell(await self._reconciler.make_up(one))
                 elif self._told.get(place) != one.missing:
                     self._tell(one)

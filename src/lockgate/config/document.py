@@ -289,6 +289,9 @@ class CounterSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """``redis://USER:PASSWORD@HOST:PORT/0``, ``rediss://`` or ``unix:///PATH`` of a Redis or Valkey server that all
     gateways share; when left out, memory, or a private server for several workers. ``LOCKGATE_REDIS_URL`` goes before
     it, and is the better place for a password."""
+    repair: bool = False
+    """Whether a counter that has less than the ledger, as after a Redis that lost its data, is charged what it lacks,
+    at the start and every hour. Else it is only told."""
 
 
 class AlertSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

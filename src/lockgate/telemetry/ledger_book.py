@@ -6,7 +6,9 @@ them. Counters are compared with it; nothing is ever admitted or refused by it. 
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +21,8 @@ from lockgate.core.limits import Charge, Charged
 KEPT_AFTER_S = 2 * 86_400
 """How long the sums of a period are kept when it is over."""
 _HEAD_BYTES = 32
+_TORN_AFTER_S = 3600.0
+"""A line that was begun so long ago is not written any more."""
 _SLICE_BYTES = 1 << 20
 
 
@@ -95,20 +99,31 @@ class LedgerBook:
 
     def ends(self) -> dict[int, int]:
         """Return the segments that there are, and their sizes."""
-        return {int(p.stem): p.stat().st_size for p in sorted(self._journal.glob("*.log")) if p.stem.isdigit()}
+        found: dict[int, int] = {}
+        for path in sorted(self._journal.glob("*.log")):
+            with contextlib.suppress(FileNotFoundError):  # shipped and unlinked meanwhile
+                if path.stem.isdigit():
+                    found[int(path.stem)] = path.stat().st_size
+        return found
 
     def skip(self, ends: Mapping[int, int]) -> None:
         """Leave out what stands before these places: a new ledger has it from the counters."""
         for number, end in ends.items():
-            self._segments[number] = _Segment(self._head(number), end)
+            head = self._head(number)
+            if head is not None:
+                self._segments[number] = _Segment(head, end)
 
     def catch_up(self, ends: Mapping[int, int]) -> bool:
         """Book some of the records before these places that are not booked yet; False: that was all. Raises OSError."""
         for number, end in ends.items():
             head = self._head(number)
+            if head is None:
+                continue
             segment = self._segments.get(number)
-            if segment is None or not head.startswith(segment.head) or segment.offset > end:
+            if segment is None or not _is_same(segment.head, head):
                 segment = _Segment(head)
+            # one that has lost its end was booked with it: what is charged stays charged
+            segment.offset = min(segment.offset, end)
             segment.head = head
             self._segments[number] = segment
             if segment.offset < end and self._read(number, segment, end):
@@ -129,9 +144,13 @@ class LedgerBook:
         os.replace(beside, self._path)
         self.is_new = False
 
-    def _head(self, number: int) -> bytes:
-        with self._file(number).open("rb") as lines:
-            return lines.read(_HEAD_BYTES)
+    def _head(self, number: int) -> bytes | None:
+        """Return how a segment begins, None when it is gone."""
+        try:
+            with self._file(number).open("rb") as lines:
+                return lines.read(_HEAD_BYTES)
+        except FileNotFoundError:
+            return None
 
     def _file(self, number: int) -> Path:
         return self._journal / f"{number:010d}.log"
@@ -176,8 +195,22 @@ def needed_by_ledger(path: Path, journal: Path) -> int | None:
         for file in sorted(journal.glob("*.log")):
             if file.stem.isdigit():
                 segment = segments.get(str(int(file.stem)))
-                if segment is None or segment.offset < file.stat().st_size:
+                if segment is None or (segment.offset < file.stat().st_size and not _is_torn(file, segment.offset)):
                     return int(file.stem)
     except (OSError, msgspec.MsgspecError):
         return None
     return None
+
+
+def _is_same(known: bytes, head: bytes) -> bool:
+    """Whether a segment that began so is the one that begins so now: it may have grown, or lost its end."""
+    return head.startswith(known) or known.startswith(head)
+
+
+def _is_torn(file: Path, offset: int) -> bool:
+    """Whether all that is left of a segment is the beginning of a line that nobody will end any more."""
+    if time.time() - file.stat().st_mtime < _TORN_AFTER_S:
+        return False
+    with file.open("rb") as lines:
+        lines.seek(offset)
+        return not lines.readline().endswith(b"\n")

@@ -1,6 +1,7 @@
 """Batches go to whoever writes: this process, another one, or this one when the other ends meanwhile."""
 
 import json
+import sqlite3
 import threading
 
 import pytest
@@ -10,8 +11,9 @@ from lockgate.app.importer import Importer, Report, with_sums
 from lockgate.core.recording import DEFAULT
 from lockgate.errors import Unavailable
 from lockgate.records.embedded.writer import EmbeddedStore
+from lockgate.records.shipping import inbox
 from lockgate.records.shipping.keeper import Keeper, KeeperSettings
-from lockgate.records.store import ALL, PageQuery
+from lockgate.records.store import ALL, PageQuery, Restored
 
 START = 1_750_000_000_000_000
 COUNT = 1700
@@ -77,3 +79,31 @@ def test_a_writer_that_takes_nothing_is_told(archive, file):
 def test_sums_of_several_files():
     parts = [Report(read=2, new=1, refused=1), Report(read=3, known=3)]
     assert with_sums(parts) == Report(read=5, new=1, known=3, refused=1)
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), sqlite3.OperationalError("disk is full")])
+def test_a_store_that_cannot_keep_is_told(archive, file, monkeypatch, error):
+    def fail(self, rows):
+        raise error
+
+    monkeypatch.setattr(EmbeddedStore, "append", fail)
+    with pytest.raises(Unavailable, match="cannot be kept now"):
+        Importer(archive, DEFAULT).run(file, "jsonl")
+    monkeypatch.undo()
+    # what was handed over is not lost
+    with archive.writing() as writer:
+        assert inbox.take(archive.reader.layout.inbox, writer.store, writer.bodies) == 1
+    assert count(archive) == 500
+
+
+def test_a_store_that_made_itself_again_is_asked_again(archive, file, monkeypatch):
+    append, failed = EmbeddedStore.append, []
+
+    def once(self, rows):
+        if not failed:
+            failed.append(True)
+            raise Restored
+        return append(self, rows)
+
+    monkeypatch.setattr(EmbeddedStore, "append", once)
+    assert Importer(archive, DEFAULT).run(file, "jsonl").new == COUNT

@@ -48,8 +48,9 @@ class Scene:
     def reconciler(self, **more):
         return Reconciler(self.home, lambda: self.counters, self.clock, lambda: SNAPSHOT, **more)
 
-    def work(self, **more):
-        return Reconciliation(self.reconciler(**more), self.told.append, lambda: self.held, self.home / NAME)
+    def work(self, *, repairs=False, **more):
+        reconciler = self.reconciler(**more)
+        return Reconciliation(reconciler, self.told.append, lambda: self.held, self.home / NAME, repairs=repairs)
 
     async def spend(self, amount, claim=CLAIM):
         spent = Spent(nanos=amount, tokens=amount)
@@ -92,13 +93,29 @@ def test_counters_that_are_right_are_right_from_the_first_check_on(scene):
     asyncio.run(run())
 
 
-def test_what_a_counter_lost_is_made_up_for_and_told(scene):
+def test_what_a_counter_lost_is_told_and_left_to_people(scene):
     async def run():
         await scene.work().once()
         await scene.spend(40 * DOLLAR)
         scene.counters = MemoryCounters(scene.clock)
         await scene.spend(3 * DOLLAR)
         work = scene.work()
+        await work.once()
+        await work.once()
+        assert await scene.used() == 3 * DOLLAR
+        (drift,) = scene.told
+        assert (drift.missing, drift.is_made_up) == (40 * DOLLAR, False)
+
+    asyncio.run(run())
+
+
+def test_what_a_counter_lost_is_made_up_for_and_told_where_that_is_wanted(scene):
+    async def run():
+        await scene.work().once()
+        await scene.spend(40 * DOLLAR)
+        scene.counters = MemoryCounters(scene.clock)
+        await scene.spend(3 * DOLLAR)
+        work = scene.work(repairs=True)
         await work.once()
         assert await scene.used() == 43 * DOLLAR
         await work.once()
@@ -219,7 +236,7 @@ def test_a_server_that_lost_its_data_gets_back_what_the_ledger_has(scene, tmp_pa
             await scene.spend(2 * DOLLAR)
             await counters.flush()
             marks.write()
-            work = scene.work()
+            work = scene.work(repairs=True)
             await work.once()
             await work.once()
             assert await scene.used() == 42 * DOLLAR

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from lockgate.core.limits import Charge, Charged
@@ -163,3 +165,56 @@ def test_a_damaged_file_begins_a_new_ledger(folder):
     path.write_text("{")
     assert book_in(folder).is_new
     assert needed_by_ledger(path, folder) is None
+
+
+def test_a_segment_that_lost_its_end_is_not_booked_twice(folder):
+    """As after a loss of power before the journal's last lines were on the disk."""
+    journal = journal_in(folder)
+    for number in range(5):
+        journal.write(record(number, charge(10)))
+    journal.close()
+    book = book_in(folder)
+    catch_up(book)
+    book.save(NOW)
+    (path,) = folder.glob("*.log")
+    lines = path.read_bytes().splitlines(keepends=True)
+    for left in (b"".join(lines[:4]), b"".join(lines[:3]) + lines[3][:20], lines[0][:10], b""):
+        path.write_bytes(left)
+        again = book_in(folder)
+        catch_up(again)
+        assert again.booked(PLACE) == 50
+        again.save(NOW)
+
+
+def test_the_beginning_of_a_line_that_nobody_ends_keeps_no_segment(folder):
+    journal = journal_in(folder)
+    journal.write(record(1, charge(10)))
+    journal.close()
+    (path,) = folder.glob("*.log")
+    with path.open("ab") as file:
+        file.write(b"0000 torn")
+    book = book_in(folder)
+    catch_up(book)
+    book.save(NOW)
+    ledger = folder.parent / "ledger.json"
+    assert needed_by_ledger(ledger, folder) == int(path.stem), "somebody may be writing it"
+    os.utime(path, (0, 0))
+    assert needed_by_ledger(ledger, folder) is None
+    path.write_bytes(path.read_bytes() + b"\n")
+    os.utime(path, (0, 0))
+    assert needed_by_ledger(ledger, folder) == int(path.stem), "a line came after all"
+
+
+def test_a_segment_that_is_unlinked_meanwhile_is_passed_by(folder):
+    journal = journal_in(folder, segment_bytes=600)
+    for number in range(6):
+        journal.write(record(number, charge(1)))
+    journal.close()
+    book = book_in(folder)
+    ends = book.ends()
+    first = min(folder.glob("*.log"))
+    catch_up(book)
+    first.unlink()
+    while book.catch_up(ends):
+        pass
+    assert book.booked(PLACE) == 6
