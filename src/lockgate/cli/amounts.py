@@ -133,8 +133,8 @@ def merged_budgets(
 ) -> list[dict[str, Any]]:
     """Return the budgets of somebody who may have several. ``said``: amount and period, alert, models without a price.
 
-    What is said is about the budget that ``which`` names, else about the one of its unit and period, else about the
-    only one of its unit; where there is none, it is a new one. The others stay. Raises BadParameter.
+    What is said is about the budget that ``which`` names, else about the one of its unit and period, and where there is
+    none, it is a new one; without an amount it is about the only one. The others stay. Raises BadParameter.
     """
     found = list(old)
     for name in removed:
@@ -175,14 +175,10 @@ def named_budget(old: Sequence[dict[str, Any]], name: str, option: str) -> dict[
 def _meant(old: Sequence[dict[str, Any]], budget: str | None) -> dict[str, Any] | None:
     """Return the budget that a change is about, None: a new one."""
     asked = read_budget(budget) if budget is not None else None
-    same_unit = [each for each in old if asked is None or each["type"] == asked["type"]]
-    if asked is not None:
-        close = [each for each in same_unit if _same(each, asked)]
-        if len(close) == 1:
-            return close[0]
-    if len(same_unit) > 1:
+    close = [each for each in old if asked is None or _same(each, asked)]
+    if len(close) > 1:
         raise typer.BadParameter(f"which budget is meant? Say so with --which; there are: {_listed(old)}")
-    return same_unit[0] if same_unit else None
+    return close[0] if close else None
 
 
 def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:

@@ -133,7 +133,12 @@ def create(
 def update(
     owner: OwnerArgument,
     budget: Annotated[
-        str | None, typer.Argument(metavar="[BUDGET]", help="As it is to be; as it is when left out.")
+        str | None,
+        typer.Argument(
+            metavar="[BUDGET]",
+            help="As it is to be; as it is when left out. One of another unit or period is one more of a workspace; "
+            "--which changes a period.",
+        ),
     ] = None,
     config: ConfigOption = None,
     alert: AlertOption = None,

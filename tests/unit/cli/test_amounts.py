@@ -6,6 +6,7 @@ import typer
 from lockgate.cli.amounts import (
     changed_budget,
     limits_of,
+    merged_budgets,
     read_budget,
     read_rates,
     shown_budget,
@@ -92,6 +93,41 @@ def test_what_is_not_given_stays_as_it_was(said, wanted):
 
 def test_a_budget_of_another_unit_starts_anew():
     assert changed_budget("500tokens", None, None, [OLD]) == {"type": "tokens", "credit_limit": 500}
+
+
+MONTHLY = {"type": "cost", "credit_limit": 40, "periodic_reset": "monthly", "periodic_reset_days": None, "id": "m"}
+
+
+@pytest.mark.parametrize(
+    "text, wanted",
+    [
+        ("50/week", ["$40/month", "$50/week"]),
+        ("50/30d", ["$40/month", "$50/30d"]),
+        ("50", ["$40/month", "$50"]),
+        ("500tokens/month", ["$40/month", "500 tokens/month"]),
+        ("50/month", ["$50/month"]),
+        ("none", []),
+    ],
+)
+def test_a_budget_of_another_period_is_one_more(text, wanted):
+    assert [shown_budget(each) for each in merged_budgets([MONTHLY], (text, None, None))] == wanted
+
+
+def test_a_budget_that_is_added_has_nothing_of_the_others():
+    assert merged_budgets([OLD], ("60/week", None, "allow")) == [
+        OLD, {"type": "cost", "credit_limit": 60, "periodic_reset": "weekly", "on_unpriced": "allow"},
+    ]  # fmt: skip
+
+
+def test_the_only_budget_is_meant_where_no_amount_is_given_and_another_period_where_it_is_named():
+    assert merged_budgets([MONTHLY], (None, "30", None))[0]["alert_threshold"] == 30
+    (changed,) = merged_budgets([MONTHLY], ("50/week", None, None), which="40/month")
+    assert shown_budget(changed) == "$50/week"
+
+
+def test_of_two_budgets_of_one_period_one_is_to_be_named():
+    with pytest.raises(typer.BadParameter, match="which budget is meant"):
+        merged_budgets([MONTHLY, {**MONTHLY, "credit_limit": 60, "id": "n"}], ("50/month", None, None))
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ def test_one_budget_of_several_is_changed_and_the_others_stay(budgets):
     assert budgets("--budget", "2000tokens/month")["2000 tokens/month"] == before["1000 tokens/month"]
     assert budgets("--which", before["$100/week"], "--budget", "90/week")["$90/week"] == before["$100/week"]
     assert len(budgets("--which", "90/week", "--budget", "10/30d")) == 3
+    assert list(budgets("--budget", "5/2d")) == ["$600/month", "$10/30d", "2000 tokens/month", "$5/2d"]
 
 
 def test_a_budget_is_taken_away(budgets):
@@ -61,7 +62,6 @@ def test_a_budget_is_taken_away(budgets):
 @pytest.mark.parametrize(
     "options, words",
     [
-        (("--budget", "5/2d"), "which budget is meant?"),
         (("--alert", "5"), "which budget is meant?"),
         (("--which", "500/month"), "say how with --budget"),
         (("--which", "1/month", "--budget", "2/month"), "no budget is '1/month'"),
