@@ -66,15 +66,19 @@ class KeyWatch:
 
     async def once(self) -> None:
         """Tell what nobody has told yet. Does not raise."""
-        now, stored, declared = self._now(), self._stored(), tuple(self._declared())
         try:
-            found = await asyncio.to_thread(events_of, stored, declared, now)
-            if self._known.issuperset(event.id for event in found):
-                return
-            new = await asyncio.to_thread(self._first, [event.id for event in found])
+            await self._tell_new()
         except GatewayError as error:
             _log.error("keys that end are not told: %s", error.message)
+        except Exception:  # noqa: BLE001  # the edge: a fault of the database or a bug must not end the work
+            _log.exception("keys that end are not told")
+
+    async def _tell_new(self) -> None:
+        now, stored, declared = self._now(), self._stored(), tuple(self._declared())
+        found = await asyncio.to_thread(events_of, stored, declared, now)
+        if self._known.issuperset(event.id for event in found):
             return
+        new = await asyncio.to_thread(self._first, [event.id for event in found])
         self._known = {event.id for event in found}
         for event in found:
             if event.id in new:

@@ -122,3 +122,21 @@ def test_a_database_that_is_away_is_said(caplog):
     asyncio.run(scene.watch.once())
     assert scene.told == []
     assert "keys that end are not told: The database" in caplog.text
+
+
+@pytest.mark.parametrize("fault", [TimeoutError("QueuePool limit"), RuntimeError("a bug")])
+def test_no_fault_ends_the_watch(caplog, fault):
+    faults = [fault]
+
+    def first(ids):
+        if faults:
+            raise faults.pop()
+        return set(ids)
+
+    scene = Scene(first)
+    asyncio.run(scene.watch.once())
+    assert scene.told == []
+    assert "keys that end are not told" in caplog.text
+    assert str(fault) in caplog.text
+    asyncio.run(scene.watch.once())
+    assert len(scene.told) == 1
