@@ -92,9 +92,12 @@ class ClientConnection:
         return message
 
     def address(self, *, trusts_forwarded: bool) -> str | None:
-        """Return the address of the client, as a trusted proxy in front of us saw it if there is one."""
+        """Return the address of the client, as a trusted proxy in front of us saw it if there is one.
+
+        It is the last entry of the last line: some proxies add a line of their own to those that a client sent.
+        """
         if trusts_forwarded:
-            for name, value in self.scope["headers"]:
+            for name, value in reversed(self.scope["headers"]):
                 if name == b"x-forwarded-for":
                     return str(value, "latin-1").rpartition(",")[2].strip()
         client = self.scope.get("client")

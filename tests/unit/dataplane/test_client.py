@@ -127,6 +127,12 @@ def test_whoever_watches_again_is_the_one_that_is_cancelled_and_nobody_else_list
         ((), None, True, None),
         (((b"x-forwarded-for", b"203.0.113.9"),), ("10.0.0.5", 4711), False, "10.0.0.5"),
         (((b"x-forwarded-for", b"6.6.6.6, 203.0.113.9"),), ("10.0.0.5", 4711), True, "203.0.113.9"),
+        (
+            ((b"x-forwarded-for", b"6.6.6.6"), (b"accept", b"*/*"), (b"x-forwarded-for", b"7.7.7.7, 203.0.113.9")),
+            ("10.0.0.5", 4711),
+            True,
+            "203.0.113.9",
+        ),
     ],
 )
 def test_the_address_is_the_connections_or_what_a_trusted_proxy_saw(headers, client, trusts, address):
