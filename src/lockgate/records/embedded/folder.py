@@ -11,10 +11,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from lockgate.errors import Conflict
-from lockgate.records.embedded import sealed
+from lockgate.records.embedded import row_blocks, sealed
 from lockgate.records.embedded.day import DayWriter
 from lockgate.records.embedded.duck import Duck
-from lockgate.records.embedded.layout import Layout, day_of_name
+from lockgate.records.embedded.layout import PREFIX, Layout, day_of_name
 from lockgate.records.embedded.manifest import FileKind, Missing, Sealed, has_tables
 from lockgate.records.embedded.manifest_healing import ManifestHealing, opened
 from lockgate.records.embedded.sealed import Sealer
@@ -150,20 +150,37 @@ class Folder:
         return {str(row[0]) for row in found}
 
     def unlink_retired(self, *, at_once: bool = False) -> tuple[int, int]:
-        """Unlink files that were retired a minute ago, or all; returns how many and how many bytes."""
+        """Unlink files that were retired a minute ago, or all; returns how many and how many bytes.
+
+        One that is missing stays, should it come back.
+        """
         names = self.manifest.retired_before(self.now_us() + 1 if at_once else self.now_us() - GRACE_US)
-        freed = sum(sealed.unlink(self.layout.cold / name) for name in names)
+        missed = {one.name for one in self.manifest.missing()}
+        freed = sum(sealed.unlink(self.layout.cold / name) for name in names if name not in missed)
         self.manifest.unlinked(names)
         return len(names), freed
 
+    def set_aside(self, path: Path) -> str:
+        """Move a sealed file that is not listed into quarantine; returns the name that it has there."""
+        name = f"{PREFIX}{path.stem}-{self.now_us()}"
+        for file in (path, row_blocks.beside(path)):
+            if file.exists():
+                shutil.move(file, self.layout.quarantine / f"{name}{file.suffix}")
+        return name
+
     def _sweep(self) -> None:
-        """Remove what a crash left behind: drafts, files that are not listed, files of days that are sealed."""
+        """Remove what a crash left behind: drafts, files of days that are sealed. Sealed files that are not listed are
+        put aside, for somebody may have brought them back; those that are missed stay where they are."""
         shutil.rmtree(self.layout.temp, ignore_errors=True)
         self.layout.temp.mkdir(mode=0o700, exist_ok=True)
-        known = self.manifest.known_files()
-        for path in self.layout.cold.iterdir():
-            if path.with_suffix(".parquet").name not in known:
-                _log.warning("%s is not listed and was removed", path.name)
+        known = self.manifest.known_files() | {one.name for one in self.manifest.missing()}
+        for path in sorted(self.layout.cold.iterdir()):
+            parquet = path.with_suffix(".parquet")
+            if parquet.name in known or not path.is_file():
+                continue
+            if path.suffix in (".parquet", ".rows"):
+                _log.warning("%s is not listed and was put aside as %s", path.name, self.set_aside(parquet))
+            else:
                 path.unlink()
         states = self.manifest.contents().days
         for path in self.layout.hot.glob("*.db"):

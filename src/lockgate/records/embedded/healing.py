@@ -20,9 +20,10 @@ from lockgate.records.embedded.day import NAMES, PREVIEW_NAMES, DayWriter, colum
 from lockgate.records.embedded.duck import is_unreadable
 from lockgate.records.embedded.feedback import FeedbackFile
 from lockgate.records.embedded.folder import Folder
-from lockgate.records.embedded.layout import BAD, day_of_name, name_of
+from lockgate.records.embedded.layout import BAD, PREFIX, day_of_name, name_of
 from lockgate.records.embedded.manifest import Missing, Sealed
-from lockgate.records.embedded.sealed_healing import PREFIX, SealedHealing, told
+from lockgate.records.embedded.sealed_healing import SealedHealing, told
+from lockgate.records.embedded.sealing import Sealing
 from lockgate.records.embedded.sqlite import is_damage, is_marked, is_whole, salvaged, suspects, unlink_database
 from lockgate.records.query.sql import Sql
 from lockgate.records.row import Preview, Row
@@ -82,6 +83,7 @@ class Healing:
         states = self._folder.manifest.contents().days
         self.heal([day for day in states if not self._has_content(day)])
         self._sealed.heal_missing()
+        self._sealed.list_again()
         self.heal_suspects()
 
     def heal_suspects(self) -> bool:
@@ -116,7 +118,10 @@ class Healing:
         return is_healed
 
     def salvage(self, keep: Callable[[list[Row]], object], keep_previews: Callable[[list[Preview]], object]) -> int:
-        """Keep what can be read in files that were put aside; returns how many rows that were."""
+        """Keep what can be read in files that were put aside, and of sealed files that came back; returns how many rows
+        the first were."""
+        self._sealed.list_again()
+        self._sealed.take_back(keep, keep_previews, Sealing(self._folder).join_late)
         count = 0
         for path in sorted(self._folder.layout.quarantine.glob(f"{_PREFIX}*.db")):
             for rows in _batches(_rows_of(path)):

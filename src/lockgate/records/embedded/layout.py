@@ -7,6 +7,8 @@ from pathlib import Path
 
 from lockgate.records.embedded.manifest import DAY_US
 
+PREFIX = "cold-"
+"""Begins the names of sealed files that were put aside."""
 BAD = ".bad"
 """Ends the names of damaged pieces of the journal that were put aside."""
 

@@ -263,11 +263,25 @@ class Manifest:
     def forget(self, day: int, now_us: int) -> None:
         """Drop a day with its files."""
         with transaction(self._connection):
-            names = [row[0] for row in self._connection.execute("SELECT name FROM files WHERE day = ?", (day,))]
+            query = "SELECT name FROM files WHERE day = ?1 UNION SELECT name FROM missing WHERE day = ?1"
+            names = [row[0] for row in self._connection.execute(query, (day,))]
             self.swap_within(add=(), remove=names, now_us=now_us)
             self._connection.execute("DELETE FROM lookup WHERE day = ?", (day,))
             self._connection.execute("DELETE FROM missing WHERE day = ?", (day,))
             self._connection.execute("DELETE FROM days WHERE day = ?", (day,))
+
+    def missing(self) -> list[Missing]:
+        """Return what is missing, the oldest first."""
+        return read_missing(self.path)
+
+    def found(self, name: str, add: Iterable[Sealed] = (), *, now_us: int) -> None:
+        """Note that what a file had is there again: in that file, which is listed, or else in others."""
+        listed = list(add)
+        with transaction(self._connection):
+            self.swap_within(add=listed, remove=() if listed else (name,), now_us=now_us)
+            if listed:
+                self._connection.execute("DELETE FROM retired WHERE name = ?", (name,))
+            self._connection.execute("DELETE FROM missing WHERE name = ?", (name,))
 
     def has_lost(self, day: int) -> bool:
         """Whether rows of a sealed day are missing."""

@@ -2,30 +2,32 @@
 
 The rows of a sealed hour lie in SQLite too, and are sealed again. Those of a sealed day lie twice, in columns and whole
 beside them; each is made again from the other. Rows that are nowhere else are missing from then on: queries go on
-without them, their sums stay, and the journal is shipped again, which may have them.
+without them, their sums stay, and the journal is shipped again, which may have them. A file that
+comes back whole is listed again. When none is there, the folder is probably not mounted, and nothing is made again.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
+from typing import TypeVar
 
 from lockgate.records.embedded import row_blocks, sealed
 from lockgate.records.embedded.day import NAMES, PREVIEW_NAMES
 from lockgate.records.embedded.duck import is_unreadable
 from lockgate.records.embedded.folder import Folder
 from lockgate.records.embedded.layout import name_of
-from lockgate.records.embedded.manifest import Missing, Sealed, day_of
+from lockgate.records.embedded.manifest import Missing, Sealed, day_of, hour_of
 from lockgate.records.embedded.sqlite import is_marked, suspects
 from lockgate.records.query.sql import Parameter, Sql
 from lockgate.records.row import Preview, Row
 
 _log = logging.getLogger("lockgate.records")
 _READ_S = 600.0
-PREFIX = "cold-"
-"""Begins the names of sealed files that were put aside."""
+_T = TypeVar("_T", Row, Preview)
+_BATCH = 1000
 
 
 class SealedHealing:
@@ -63,12 +65,71 @@ class SealedHealing:
 
     def set_aside(self, file: Sealed) -> str:
         """Move a file that is listed no more into quarantine; returns the name that it has there."""
-        layout = self._folder.layout
-        name = f"{PREFIX}{Path(file.name).stem}-{self._folder.now_us()}"
-        for path in (layout.cold / file.name, row_blocks.beside(layout.cold / file.name)):
-            if path.exists():
-                path.rename(layout.quarantine / f"{name}{path.suffix}")
-        return name
+        return self._folder.set_aside(self._folder.layout.cold / file.name)
+
+    def list_again(self) -> None:
+        """List files that were missing and came back whole, where nothing has taken their place since."""
+        listed = {file.name: file for file in self._listed()}
+        for missing in self._returned():
+            if missing.name in listed:
+                # by a manifest that was made again
+                self._folder.manifest.found(missing.name, [listed[missing.name]], now_us=self._folder.now_us())
+                continue
+            with self._folder.mutex:
+                if (file := self._found(missing)) is not None and self._is_alone(file):
+                    self._folder.manifest.found(file.name, [file], now_us=self._folder.now_us())
+                    _log.warning("%s came back and is listed again with %d entries", file.name, file.rows)
+
+    def take_back(
+        self, keep: Callable[[list[Row]], object], keep_previews: Callable[[list[Preview]], object],
+        join_late: Callable[[int], object],
+    ) -> None:  # fmt: skip
+        """Keep what is in the other files that came back. ``join_late``: puts late rows of a day into its file."""
+        for missing in self._returned():
+            file = self._found(missing)
+            if file is None:
+                continue
+            if file.kind == "previews":
+                _in_batches(self._previews_of(file), keep_previews)
+            else:
+                _in_batches(self._rows_of(file), keep)
+            # while the rows of a day are missing they are not counted a second time; those of an hour never were
+            if file.kind != "hour" and self._folder.manifest.state_of(file.day) == "late":
+                join_late(file.day)
+            self._folder.manifest.found(file.name, now_us=self._folder.now_us())
+            _log.warning("%s came back and %d entries are taken from it", file.name, file.rows)
+
+    def _returned(self) -> list[Missing]:
+        return [one for one in self._folder.manifest.missing() if (self._folder.layout.cold / one.name).exists()]
+
+    def _found(self, missing: Missing) -> Sealed | None:
+        """Return what there is of a missing file; None when it is not whole, as while it is still copied."""
+        path = self._folder.layout.cold / missing.name
+        count = missing.rows + missing.kept
+        try:
+            rows, checksum, low, high = self._folder.sealer.summary(path)
+        except Exception as error:
+            if not (isinstance(error, FileNotFoundError) or is_unreadable(error)):
+                raise
+            return None
+        file = Sealed(
+            name=missing.name, kind=missing.kind, day=missing.day,
+            hour=hour_of(low) if missing.kind == "hour" else None, rows=rows, min_us=low, max_us=high,
+            checksum=checksum, size_bytes=sealed.size_of(path),
+        )  # fmt: skip
+        is_same = (rows, low, high) == (count, missing.from_us, missing.to_us)
+        return file if is_same and self.is_whole(file) else None
+
+    def _is_alone(self, file: Sealed) -> bool:
+        """Whether a file may stand for its day as it is: no other has rows of it, and none were deleted since."""
+        folder = self._folder
+        return (
+            file.kind != "hour"
+            and folder.manifest.state_of(file.day) == "cold"
+            and not folder.sealed_of(file.day, file.kind)
+            and not folder.manifest.tombstones()
+            and (file.kind != "rows" or row_blocks.beside(folder.layout.cold / file.name).exists())
+        )
 
     def _listed(self) -> Sequence[Sealed]:
         return self._folder.manifest.contents().files
@@ -94,7 +155,18 @@ class SealedHealing:
         has_rows = file.kind == "rows" and row_blocks.beside(path).exists()
         return not has_rows or row_blocks.is_whole(path, file.rows)
 
+    def _is_unmounted(self) -> bool:
+        cold, listed = self._folder.layout.cold, self._listed()
+        return len(listed) > 1 and not any((cold / file.name).exists() for file in listed)
+
     def _heal(self, damaged: Sequence[Sealed]) -> bool:
+        if damaged and self._is_unmounted():
+            _log.error(
+                "none of the %d sealed files is in %s: it is probably not mounted, or not copied yet. Nothing is made"
+                " again; old records cannot be read until the files are there",
+                len(self._listed()), self._folder.layout.cold,
+            )  # fmt: skip
+            return False
         for file in damaged:
             with self._folder.mutex:
                 self._make_again(file)
@@ -167,6 +239,11 @@ class SealedHealing:
         except Exception as error:
             if not (isinstance(error, FileNotFoundError) or is_unreadable(error)):
                 raise
+
+
+def _in_batches(items: Iterator[_T], keep: Callable[[list[_T]], object]) -> None:
+    while batch := list(islice(items, _BATCH)):
+        keep(batch)
 
 
 def told(missing: Missing) -> str:

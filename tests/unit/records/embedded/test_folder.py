@@ -40,6 +40,8 @@ def test_drafts_and_files_that_are_not_listed_are_swept(layout, clock):
     again = open_folder(layout, clock)
     assert (layout.cold / listed.name).exists()
     assert not (layout.cold / orphan.name).exists()
+    [aside] = layout.quarantine.glob("cold-hour-*.parquet")
+    assert aside.name.startswith(f"cold-{orphan.name.removesuffix('.parquet')}-")
     assert list(layout.temp.iterdir()) == []
     assert again.sealed_hours == {DAY * 24}
     again.close()

@@ -244,3 +244,23 @@ def test_damage_elsewhere_is_told_as_it_is(folder, clock, monkeypatch):
     assert store.restored == 0
     assert not sqlite.is_damage(ValueError())
     store.close()
+
+
+def test_sealed_hours_that_come_back_give_their_rows_to_their_day(folder, day, clock, tmp_path):
+    (tmp_path / "away").mkdir()
+    moved = [(shutil.move(path, tmp_path / "away"), path) for path in folder.glob("cold/*")]
+    day.unlink()
+    store = EmbeddedStore(folder, now_us=clock)
+    assert store.count(PageQuery(scope=ALL)) == 0
+    assert sum(one.rows for one in store.missing()) == SEALED
+    store.append([row(n, at=n * HOUR_US // AN_HOUR) for n in range(10)])
+    for away, path in moved:
+        shutil.move(away, path)
+    spec = AggregateSpec(scope=ALL, from_us=START, to_us=NOW_US, measures=("requests",))
+    for _ in range(2):
+        clock.us += HOUR_US
+        store.maintain()
+        assert store.count(PageQuery(scope=ALL)) == SEALED
+        assert [sums.values["requests"] for sums in store.aggregate(spec).groups.values()] == [SEALED]
+    assert store.missing() == []
+    store.close()

@@ -289,3 +289,126 @@ def test_marks_beside_whole_files_go(folder, store):
     (folder / "cold.suspect").touch()
     assert not store.heal()
     assert (store.restored, list(folder.rglob("*.suspect"))) == (0, [])
+
+
+SPEC = AggregateSpec(scope=ALL, from_us=START, to_us=START + DAY_US, measures=("requests",))
+
+
+def counted(store):
+    return [sums.values["requests"] for sums in store.aggregate(SPEC).groups.values()]
+
+
+def taken(folder, away, day=DAY, kinds=("rows", "previews")):
+    """Move the sealed files of a day away; returns them and where they were."""
+    away.mkdir(exist_ok=True)
+    found = [path for kind in kinds for path in folder.glob(f"cold/{kind}-{day}-*")]
+    return [(shutil.move(path, away), path) for path in found]
+
+
+def bring_back(moved):
+    for away, path in moved:
+        shutil.move(away, path)
+
+
+def test_a_folder_of_sealed_files_that_is_not_mounted_is_left_as_it_is(folder, tmp_path, clock, caplog):
+    (folder / "cold").rename(tmp_path / "volume")
+    store = EmbeddedStore(folder, now_us=clock)
+    listed = store.manifest.contents().files
+    assert len(listed) == 2 * COLD_DAYS
+    assert "probably not mounted" in caplog.text
+    with pytest.raises(Unavailable):
+        read_all(store)
+    assert not store.heal()
+    assert (store.restored, store.manifest.missing()) == (0, [])
+    assert store.manifest.acks()
+    assert store.manifest.contents().files == listed
+    (folder / "cold").rmdir()
+    (tmp_path / "volume").rename(folder / "cold")
+    read_all(store)
+    assert ids(store) == everything()
+    store.close()
+
+
+@pytest.mark.parametrize("is_open", [True, False], ids=["while open", "while closed"])
+def test_a_file_that_comes_back_is_listed_again(folder, tmp_path, clock, is_open):
+    moved = taken(folder, tmp_path / "away")
+    store = EmbeddedStore(folder, now_us=clock)
+    assert sorted(one.kind for one in store.missing()) == ["previews", "rows"]
+    if is_open:
+        bring_back(moved)
+        clock.us += HOUR_US
+        store.maintain()
+    else:
+        store.close()
+        bring_back(moved)
+        store = EmbeddedStore(folder, now_us=clock)
+    assert (ids(store), store.missing(), counted(store)) == (everything(), [], [COUNT])
+    assert len(store.page(PageQuery(scope=ALL, filter=Text("text000"))).entries) == 50
+    clock.us += HOUR_US
+    store.maintain()
+    store.close()
+    again = EmbeddedStore(folder, now_us=clock)
+    read_all(again)
+    assert (ids(again), again.missing()) == (everything(), [])
+    again.close()
+
+
+@pytest.mark.parametrize("is_joined", [True, False], ids=["joined", "late"])
+def test_a_file_that_comes_back_beside_rows_of_the_journal_is_taken_in(folder, tmp_path, clock, is_joined):
+    moved = taken(folder, tmp_path / "away")
+    store = EmbeddedStore(folder, now_us=clock)
+    store.append(rows_of(0)[:100])
+    if is_joined:
+        store.maintain()
+    bring_back(moved)
+    for _ in range(2):
+        clock.us += HOUR_US
+        store.maintain()
+    assert (ids(store), store.missing(), counted(store)) == (everything(), [], [COUNT])
+    assert len(list(folder.glob(f"cold/rows-{DAY}-*.parquet"))) == 1
+    store.close()
+
+
+def test_what_was_deleted_does_not_come_back_with_its_file(folder, tmp_path, clock):
+    moved = taken(folder, tmp_path / "away")
+    store = EmbeddedStore(folder, now_us=clock)
+    store.delete_where(Compare("trace_id", "in", ("t3",)), ALL, reason="r", now_us=NOW_US)
+    store.apply_deletions(NOW_US)
+    bring_back(moved)
+    for _ in range(2):
+        clock.us += HOUR_US
+        store.maintain()
+    assert (ids(store), store.missing()) == (everything() - {"rec_3"}, [])
+    assert not any(away_to.exists() for _, away_to in moved)
+    store.close()
+
+
+def test_a_file_that_comes_back_damaged_stays_and_is_missed(folder, tmp_path, clock):
+    moved = taken(folder, tmp_path / "away", kinds=("rows",))
+    EmbeddedStore(folder, now_us=clock).close()
+    bring_back(moved)
+    truncate(sealed_path(folder))
+    store = EmbeddedStore(folder, now_us=clock)
+    clock.us += HOUR_US
+    store.maintain()
+    assert [one.rows for one in store.missing()] == [COUNT]
+    assert sealed_path(folder).exists()
+    store.drop_before(START + DAY_US)
+    assert not any(path.exists() for _, path in moved)
+    store.close()
+
+
+def test_a_file_that_is_listed_and_missed_is_missed_no_more(folder, tmp_path, clock):
+    moved = taken(folder, tmp_path / "away")
+    store = EmbeddedStore(folder, now_us=clock)
+    missing = store.manifest.missing()
+    bring_back(moved)
+    store._healing._sealed.list_again()
+    listed = store.manifest.contents().files
+    store.manifest.swap(now_us=NOW_US, missing=missing)
+    clock.us += HOUR_US
+    store.maintain()
+    assert set(listed) <= set(store.manifest.contents().files)
+    assert store.manifest.missing() == []
+    assert ids(store) == everything()
+    store.close()
