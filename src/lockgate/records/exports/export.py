@@ -24,9 +24,9 @@ from lockgate.records.exports.manifest import (
     Part,
     asked_of,
     digest,
+    forget_manifest,
     manifest_path,
     part_path,
-    parts_listed,
     sync,
     write_manifest,
 )
@@ -94,9 +94,8 @@ def export_to_file(
 
     Several parts are named after the file, and get a manifest, which says what was ``asked``; one part has it
     ``with_manifest`` only. ``placed`` is told of each of several parts as it is there: it stays, also when the rest
-    fails.
+    fails. The manifest and parts of an earlier export into that file stay until the first part is whole, then they go.
     """
-    earlier = parts_listed(path)
     with contextlib.closing(_Parts(path, format, columns, placed)) as parts:
         rows = _write_parts(source, query, parts, columns, limits, progress)
         made = parts.end()
@@ -106,8 +105,6 @@ def export_to_file(
     names = tuple(column.name for column in columns)
     what = asked or asked_of(query)
     write_manifest(manifest, Manifest(rows=rows, format=format, columns=names, asked=what, parts=made))
-    for number in range(len(made) + 1 if len(made) > 1 else 1, earlier + 1):
-        part_path(path, number).unlink(missing_ok=True)
     return Exported(
         rows=rows, size_bytes=sum(part.size_bytes for part in made), parts=made, manifest=manifest.name,
         sha256=made[0].sha256 if len(made) == 1 else None,
@@ -181,11 +178,14 @@ class _Draft:
         self._writer.write(items)
         self.rows += rows
 
-    def place(self, path: Path) -> Part:
-        """Give it its name, when it is on the disk. Raises OSError."""
+    def seal(self) -> None:
+        """End it and force it to the disk. Raises OSError."""
         self._writer.finish()
         self._open.close()
         sync(self._path)
+
+    def place(self, path: Path) -> Part:
+        """Give it its name, when it is sealed. Raises OSError."""
         part = Part(name=path.name, rows=self.rows, size_bytes=self._path.stat().st_size, sha256=digest(self._path))
         self._path.replace(path)
         sync(path.parent)
@@ -215,7 +215,7 @@ class _Parts:
     def end(self) -> tuple[Part, ...]:
         """End the last part, and return all. Raises OSError."""
         if not self._made:
-            return (self.draft.place(self._path),)
+            return (self._named(self._path),)
         self._place()
         return tuple(self._made)
 
@@ -223,9 +223,18 @@ class _Parts:
         return _Draft(self._path, self._format, self._columns)
 
     def _place(self) -> None:
-        part = self.draft.place(part_path(self._path, len(self._made) + 1))
+        part = self._named(part_path(self._path, len(self._made) + 1))
         self._made.append(part)
         self._placed(part)
+
+    def _named(self, path: Path) -> Part:
+        self.draft.seal()
+        earlier = [] if self._made else forget_manifest(self._path)
+        part = self.draft.place(path)
+        for each in earlier:
+            if each != path:
+                each.unlink(missing_ok=True)
+        return part
 
 
 def _items(source: Source, columns: Sequence[Column], entries: Sequence[Entry]) -> Iterator[Item]:

@@ -86,12 +86,23 @@ def manifest_path(path: Path) -> Path:
     return path.with_name(_parted(path)[0] + ENDING)
 
 
-def parts_listed(path: Path) -> int:
-    """Return how many parts the manifest of an earlier export into a file lists; 0 when there is none."""
+def forget_manifest(path: Path) -> list[Path]:
+    """Remove the manifest of an earlier export into a file; return the numbered parts that it lists. Raises OSError.
+
+    One that lists anything else belongs to another file and stays.
+    """
+    manifest = manifest_path(path)
     try:
-        return len(read_manifest(manifest_path(path)).parts)
-    except (InvalidRequest, OSError):
-        return 0
+        listed = [part.name for part in read_manifest(manifest).parts]
+    except (InvalidRequest, FileNotFoundError):
+        return []
+    parts = [part_path(path, number) for number in range(1, len(listed) + 1)]
+    if listed == [path.name]:
+        parts = []
+    elif listed != [part.name for part in parts]:
+        return []
+    manifest.unlink(missing_ok=True)
+    return parts
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:

@@ -253,3 +253,44 @@ def test_parts_of_an_earlier_export_of_that_name_go(store, tmp_path):
     (tmp_path / "x.00009.jsonl").write_text("another's")
     assert sorted(path.name for path in tmp_path.glob("x.0*")) == ["x.00001.jsonl", "x.00002.jsonl", "x.00009.jsonl"]
     check_manifest(tmp_path, made, "jsonl")
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.csv.gz", "x.parquet"])
+def test_nothing_of_an_earlier_export_stays_beside_one_file(store, tmp_path, name):
+    path, columns, format = tmp_path / "out" / name, columns_of(["id"]), name.split(".")[1]
+    path.parent.mkdir()
+    export_to_file(source(store), EVERYTHING, columns, path, format, limits=PartLimits(rows=10))
+    made = export_to_file(source(store), EVERYTHING, columns, path, format)
+    assert [part.name for part in made.parts] == [name]
+    assert [each.name for each in path.parent.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("rows_of_parts, left", [(10, ["x.00001.jsonl", "x.00002.jsonl"]), (100, None)])
+def test_an_earlier_export_has_no_manifest_once_a_part_of_it_is_replaced(store, tmp_path, rows_of_parts, left):
+    path, columns = tmp_path / "x.jsonl", columns_of(["id"])
+    folder = tmp_path / "temp"
+
+    class Failing:
+        def scan(self, query):
+            entries = [entry for batch in store.scan(query) for entry in batch]
+            yield entries[:25]
+            raise OSError(28, "No space left on device")
+
+    earlier = export_to_file(source(store), EVERYTHING, columns, path, "jsonl", limits=PartLimits(rows=9))
+    with pytest.raises(OSError, match="No space"):
+        export_to_file(
+            Source(Failing(), lambda _row: None), EVERYTHING, columns, path, "jsonl",
+            limits=PartLimits(rows=rows_of_parts),
+        )  # fmt: skip
+    if left is None:
+        check_parts(tmp_path, read_manifest(tmp_path / earlier.manifest))
+    else:
+        assert sorted(each.name for each in tmp_path.glob("x.*")) == left
+        assert [count(tmp_path / each, "jsonl", folder) for each in left] == [10, 10]
+
+
+def test_a_file_of_another_kind_keeps_its_manifest(store, tmp_path):
+    columns = columns_of(["id"])
+    made = export_to_file(source(store), EVERYTHING, columns, tmp_path / "x.jsonl", "jsonl", limits=PartLimits(rows=10))
+    export_to_file(source(store), EVERYTHING, columns, tmp_path / "x.csv", "csv")
+    check_manifest(tmp_path, made, "jsonl")

@@ -17,9 +17,9 @@ from lockgate.records.exports.manifest import (
     asked_of,
     check_parts,
     digest,
+    forget_manifest,
     manifest_path,
     part_path,
-    parts_listed,
     read_manifest,
     write_manifest,
 )
@@ -59,9 +59,19 @@ def test_it_reads_back_and_says_the_version(tmp_path):
     assert read_manifest(tmp_path / "x.manifest.json") == manifest
     assert json.loads((tmp_path / "x.manifest.json").read_text())["lockgate_version"] == lockgate.__version__
     assert check_parts(tmp_path, manifest) == [tmp_path / "x.00001.jsonl", tmp_path / "x.00002.jsonl"]
-    assert parts_listed(tmp_path / "x.jsonl") == 2
-    assert parts_listed(tmp_path / "y.jsonl") == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.00001.jsonl", "x.00002.jsonl", "x.manifest.json"]
+
+
+def test_the_manifest_of_an_earlier_export_is_forgotten_and_its_parts_are_named(tmp_path):
+    parts = [tmp_path / "x.00001.jsonl", tmp_path / "x.00002.jsonl"]
+    write_manifest(tmp_path / "x.manifest.json", made(tmp_path, "{}\n", "{} \n"))
+    assert forget_manifest(tmp_path / "y.jsonl") == []
+    assert forget_manifest(tmp_path / "x.csv") == [], "what belongs to a file of another kind stays"
+    assert forget_manifest(tmp_path / "x.jsonl") == parts
+    assert sorted(tmp_path.iterdir()) == parts
+    (tmp_path / "x.manifest.json").write_text('{"name": "an app"}')
+    assert forget_manifest(tmp_path / "x.jsonl") == []
+    assert (tmp_path / "x.manifest.json").exists()
 
 
 def test_a_range_of_time_is_told_in_utc():
