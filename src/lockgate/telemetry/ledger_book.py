@@ -81,6 +81,9 @@ class LedgerBook:
         self.opened_at = state.opened_at
         self._segments = {int(number): segment for number, segment in state.segments.items()}
         self._sums = {Charged(one.limit, one.group, one.start): one for one in state.sums}
+        self._groups: dict[tuple[str, int], set[str]] = {}
+        self._grouped = 0
+        """How many sums ``_groups`` is made of."""
         self.settled_by: dict[int, int] = {}
         """By segment: where the last charge ends that was read since the start of this process."""
 
@@ -91,7 +94,12 @@ class LedgerBook:
 
     def groups(self, limit: str, start: int) -> set[str]:
         """Return the groups that a budget was charged for in a period."""
-        return {place.group for place in self._sums if place.limit == limit and place.start == start}
+        if len(self._sums) != self._grouped:
+            self._groups = {}
+            for place in self._sums:
+                self._groups.setdefault((place.limit, place.start), set()).add(place.group)
+            self._grouped = len(self._sums)
+        return self._groups.get((limit, start), set())
 
     def adopt(self, place: Charged, end: int | None, amount: int) -> None:
         """Take over what a counter says of a place that the ledger knows nothing of."""
