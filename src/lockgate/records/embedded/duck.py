@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _BATCH = 2000
+_SHORT = "Could not read enough bytes"
+"""Says DuckDB of a file that ends before what it is said to hold."""
 
 
 def is_unreadable(error: BaseException) -> bool:
@@ -32,6 +34,16 @@ def is_unreadable(error: BaseException) -> bool:
     )  # fmt: skip
     # what the format of the file refuses has no class of its own
     return type(error) is duckdb.Error or isinstance(error, kinds)
+
+
+def is_lost(error: BaseException, path: Path) -> bool:
+    """Whether an error of a query says that this file is gone, or holds what it never wrote.
+
+    Others of reading, such as too many open files, pass, and say nothing about the file.
+    """
+    if isinstance(error, FileNotFoundError):
+        return not path.exists() or _SHORT in str(error)
+    return is_unreadable(error)
 
 
 class DuckLimits(Struct, frozen=True, kw_only=True):

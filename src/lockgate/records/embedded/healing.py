@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from lockgate.records.embedded import sealed
 from lockgate.records.embedded.day import NAMES, PREVIEW_NAMES, DayWriter, columns_in, read_values
-from lockgate.records.embedded.duck import is_unreadable
+from lockgate.records.embedded.duck import is_lost, is_unreadable
 from lockgate.records.embedded.feedback import FeedbackFile
 from lockgate.records.embedded.folder import Folder
 from lockgate.records.embedded.layout import BAD, PREFIX, day_of_name, name_of
@@ -207,6 +207,8 @@ class Healing:
                 sealed.read_values(values) for values in self._folder.duck.rows(Sql(f"SELECT {columns} FROM {table}"))
             ]
         except (duckdb.Error, FileNotFoundError) as error:
+            if isinstance(error, FileNotFoundError) and not is_lost(error, self._folder.layout.cold / file.name):
+                raise
             missing = Missing(
                 name=file.name, kind=file.kind, day=file.day, from_us=file.min_us, to_us=file.max_us, rows=file.rows,
                 kept=0,

@@ -8,6 +8,7 @@ comes back whole is listed again. When none is there, the folder is probably not
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
@@ -16,11 +17,11 @@ from typing import TypeVar
 
 from lockgate.records.embedded import row_blocks, sealed
 from lockgate.records.embedded.day import NAMES, PREVIEW_NAMES
-from lockgate.records.embedded.duck import is_unreadable
+from lockgate.records.embedded.duck import is_lost, is_unreadable
 from lockgate.records.embedded.folder import Folder
 from lockgate.records.embedded.layout import name_of
 from lockgate.records.embedded.manifest import Missing, Sealed, day_of, hour_of
-from lockgate.records.embedded.sqlite import is_marked, suspects
+from lockgate.records.embedded.sqlite import is_marked, mark, suspects
 from lockgate.records.query.sql import Parameter, Sql
 from lockgate.records.row import Preview, Row
 
@@ -49,14 +50,13 @@ class SealedHealing:
         names = {path.stem for path in marks}
         is_any = is_marked(cold)
         found = [file for file in self._listed() if is_any or Path(file.name).stem in names]
-        is_healed = self._heal([file for file in found if not self.is_whole(file)])
         for path in marks:
             path.unlink(missing_ok=True)
-        return is_healed
+        return self._heal(self._damaged(found))
 
     def heal_all(self) -> bool:
         """Look through all sealed files; returns whether one was damaged."""
-        return self._heal([file for file in self._listed() if not self.is_whole(file)])
+        return self._heal(self._damaged(self._listed()))
 
     def is_whole(self, file: Sealed) -> bool:
         """Look through a file."""
@@ -146,7 +146,7 @@ class SealedHealing:
             for _ in self._folder.duck.batches(_everything(path), _READ_S):
                 pass
         except Exception as error:
-            if isinstance(error, FileNotFoundError) or is_unreadable(error):
+            if is_lost(error, path):
                 return False
             raise
         return found == (file.rows, file.checksum, file.min_us, file.max_us)
@@ -167,10 +167,29 @@ class SealedHealing:
                 len(self._listed()), self._folder.layout.cold,
             )  # fmt: skip
             return False
+        healed = 0
         for file in damaged:
-            with self._folder.mutex:
+            with self._folder.mutex, self._passing(file):
                 self._make_again(file)
-        return bool(damaged)
+                healed += 1
+        return bool(healed)
+
+    def _damaged(self, files: Sequence[Sealed]) -> list[Sealed]:
+        found = []
+        for file in files:
+            with self._passing(file):
+                if not self.is_whole(file):
+                    found.append(file)
+        return found
+
+    @contextlib.contextmanager
+    def _passing(self, file: Sealed) -> Iterator[None]:
+        """Leave a file as it is when reading fails for another cause than what it holds; it is looked at again."""
+        try:
+            yield
+        except FileNotFoundError as error:
+            mark(self._folder.layout.cold / file.name)
+            _log.error("%s cannot be read for now, and is left as it is: %s", file.name, error)
 
     def _make_again(self, file: Sealed) -> None:
         folder, manifest = self._folder, self._folder.manifest
@@ -237,7 +256,7 @@ class SealedHealing:
             for batch in self._folder.duck.batches(Sql(f"SELECT {', '.join(names)} FROM {table}"), _READ_S):
                 yield from batch
         except Exception as error:
-            if not (isinstance(error, FileNotFoundError) or is_unreadable(error)):
+            if not is_lost(error, self._folder.layout.cold / file.name):
                 raise
 
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from lockgate.errors import Unavailable
-from lockgate.records.embedded.duck import Duck, DuckLimits, is_unreadable
+from lockgate.records.embedded.duck import Duck, DuckLimits, is_lost, is_unreadable
 from lockgate.records.query.sql import Sql
 
 
@@ -84,3 +84,15 @@ def test_a_database_that_gave_up_is_followed_by_another(tmp_path):
     assert duck.rows(Sql("SELECT 1")) == [(1,)]
     assert not is_unreadable(ValueError())
     duck.close()
+
+
+def test_errors_of_reading_that_pass_are_not_damage(tmp_path):
+    import duckdb
+
+    path = tmp_path / "x.parquet"
+    assert is_lost(FileNotFoundError("No files found"), path)
+    path.touch()
+    assert not is_lost(FileNotFoundError('IO Error: Cannot open file "x.parquet": Too many open files'), path)
+    assert is_lost(FileNotFoundError('IO Error: Could not read enough bytes from file "x.parquet"'), path)
+    assert is_lost(duckdb.InvalidInputException("No magic bytes"), path)
+    assert not is_lost(OSError("x"), path)

@@ -264,3 +264,19 @@ def test_sealed_hours_that_come_back_give_their_rows_to_their_day(folder, day, c
         assert [sums.values["requests"] for sums in store.aggregate(spec).groups.values()] == [SEALED]
     assert store.missing() == []
     store.close()
+
+
+def test_an_error_of_reading_that_passes_gives_up_no_sealed_hour(folder, clock, monkeypatch):
+    store = EmbeddedStore(folder, now_us=clock)
+    listed = store.manifest.contents().files
+
+    def failing(_sql):
+        raise FileNotFoundError("IO Error: Cannot open file: Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store._folder.duck, "rows", failing)
+        with pytest.raises(FileNotFoundError):
+            store._healing._draft(DAY)
+    assert store.manifest.contents().files == listed
+    assert store.manifest.missing() == []
+    store.close()

@@ -412,3 +412,22 @@ def test_a_file_that_is_listed_and_missed_is_missed_no_more(folder, tmp_path, cl
     assert store.manifest.missing() == []
     assert ids(store) == everything()
     store.close()
+
+
+def test_errors_of_reading_that_pass_heal_nothing(folder, store, monkeypatch, caplog):
+    listed = store.manifest.contents().files
+    damage_footer(sealed_path(folder))
+
+    def failing(_path):
+        raise FileNotFoundError("IO Error: Cannot open file: Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store._folder.sealer, "summary", failing)
+        (folder / "cold.suspect").touch()
+        assert not store.heal()
+        assert not store._healing._sealed.heal_all()
+    assert store.manifest.contents().files == listed
+    assert "is left as it is: IO Error" in caplog.text
+    assert store.heal(), "the files are looked at again"
+    assert (ids(store), store.missing(), store.restored) == (everything(), [], 1)
+    assert not list(folder.rglob("*.suspect"))
