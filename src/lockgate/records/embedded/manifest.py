@@ -321,14 +321,15 @@ class Manifest:
 
     def bury(self, where: bytes, receipt: Receipt, written: bytes) -> None:
         """Keep a tombstone, with a copy in a file of its own: nothing else in the folder would know of it."""
+        # the copy last: one of a deletion that was refused would be carried out by a manifest that is made again
+        self._connection.execute(
+            "INSERT INTO tombstones VALUES (?, ?, ?, 0, ?)", (receipt.id, where, receipt.created_us, written)
+        )
         copy = Buried(id=receipt.id, filter=where, created_us=receipt.created_us, receipt=written)
         with open(buried_path(self.path), "ab", opener=_private) as file:
             file.write(_encode(copy) + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        self._connection.execute(
-            "INSERT INTO tombstones VALUES (?, ?, ?, 0, ?)", (receipt.id, where, receipt.created_us, written)
-        )
 
     def copy_buried(self) -> None:
         """Write the copies of tombstones again where one is not among them, as after a version that kept none."""

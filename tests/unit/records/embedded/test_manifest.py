@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import sqlite3
+
+import pytest
+
 from lockgate.records.embedded.manifest import (
     DAY_US,
     HOUR_US,
     Manifest,
     Sealed,
+    buried_path,
     day_of,
     days_of_hashes,
     hour_of,
+    read_buried,
     read_contents,
     read_receipts,
 )
@@ -93,3 +99,20 @@ def test_old_sums_go_by_their_resolution(tmp_path):
 
 def test_days_and_hours():
     assert (day_of(DAY_US - 1), day_of(DAY_US), hour_of(HOUR_US - 1), hour_of(HOUR_US)) == (0, 1, 0, 1)
+
+
+def test_a_deletion_that_is_refused_leaves_no_copy_and_a_copy_that_failed_is_made_at_the_next_start(tmp_path):
+    manifest = Manifest(tmp_path / "m.db")
+    copies = buried_path(tmp_path / "m.db")
+    manifest.bury(b"{}", Receipt(id="del_1", reason="r", created_us=5), b"old")
+    with pytest.raises(sqlite3.IntegrityError):
+        manifest.bury(b"{}", Receipt(id="del_1", reason="r", created_us=6), b"new")
+    assert [stone.created_us for stone in read_buried(copies)] == [5]
+    copies.unlink()
+    copies.mkdir()
+    with pytest.raises(OSError, match="directory"):
+        manifest.bury(b"{}", Receipt(id="del_2", reason="r", created_us=7), b"old")
+    copies.rmdir()
+    manifest.copy_buried()
+    assert [stone.id for stone in read_buried(copies)] == ["del_1", "del_2"]
+    manifest.close()
