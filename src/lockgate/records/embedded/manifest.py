@@ -283,10 +283,10 @@ class Manifest:
                 self._connection.execute("DELETE FROM retired WHERE name = ?", (name,))
             self._connection.execute("DELETE FROM missing WHERE name = ?", (name,))
 
-    def has_lost(self, day: int) -> bool:
-        """Whether rows of a sealed day are missing."""
-        query = "SELECT 1 FROM missing WHERE day = ? AND kind != 'previews' LIMIT 1"
-        return self._connection.execute(query, (day,)).fetchone() is not None
+    def returned(self, name: str, rows: int) -> None:
+        """Note that so many rows of a file that is missing are there again, inside a transaction of the caller's."""
+        self._connection.execute("UPDATE missing SET rows = rows - ?1, kept = kept + ?1 WHERE name = ?2", (rows, name))
+        self._connection.execute("DELETE FROM missing WHERE rows <= 0")
 
     def forget_missing_previews(self, before_day: int) -> None:
         """Texts of old days are not missed any more."""

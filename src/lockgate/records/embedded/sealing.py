@@ -12,7 +12,7 @@ from lockgate.records.embedded.layout import name_of
 from lockgate.records.embedded.manifest import DAY_US, HOUR_US, Sealed, day_of
 from lockgate.records.embedded.sealed import id_hash, unlink
 from lockgate.records.embedded.sqlite import reading, transaction
-from lockgate.records.row import Preview
+from lockgate.records.row import Preview, Row
 
 _log = logging.getLogger("lockgate.records")
 _READ_S = 600.0
@@ -120,10 +120,23 @@ class Sealing:
             self._discard([file for file in drafts if file not in made])
 
     def _add_late_sums(self, day: int) -> None:
-        """Add the sums of rows that came late, unless they come back to where rows were lost: those were counted."""
-        manifest = self._folder.manifest
-        if not manifest.has_lost(day):
-            rollup.add_written(self._folder.writer(day).connection, manifest.connection)
+        """Add the sums of rows that came late, but of as many as were lost in their span: those were counted."""
+        manifest, writer = self._folder.manifest, self._folder.writer(day)
+        lost = [one for one in manifest.missing() if one.day == day and one.kind == "rows"]
+        if not lost:
+            rollup.add_written(writer.connection, manifest.connection)
+            return
+        left = {one.name: one.rows for one in lost}
+        new: list[Row] = []
+        for row in writer.rows(day * DAY_US, (day + 1) * DAY_US):
+            spans = (one.name for one in lost if left[one.name] and one.from_us <= row.started_us <= one.to_us)
+            if (name := next(spans, None)) is not None:
+                left[name] -= 1
+            else:
+                new.append(row)
+        rollup.add_rows(manifest.connection, new)
+        for one in lost:
+            manifest.returned(one.name, one.rows - left[one.name])
 
     def keep_sums(self, day: int, *, is_late: bool) -> None:
         """Put the sums of fresh rows beside the manifest, because the rows are going; the mutex is held."""

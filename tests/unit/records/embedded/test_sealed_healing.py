@@ -431,3 +431,19 @@ def test_errors_of_reading_that_pass_heal_nothing(folder, store, monkeypatch, ca
     assert store.heal(), "the files are looked at again"
     assert (ids(store), store.missing(), store.restored) == (everything(), [], 1)
     assert not list(folder.rglob("*.suspect"))
+
+
+def test_new_rows_of_a_day_that_misses_others_are_counted_beyond_these(folder, tmp_path, clock):
+    taken(folder, tmp_path / "away", kinds=("rows",))
+    store = EmbeddedStore(folder, now_us=clock)
+    store.append([*rows_of(0)[:300], row(7000, at=DAY_US - 1, is_counted=True, **ODD)])
+    store.maintain()
+    assert counted(store) == [COUNT + 1], "it began after the last that is missing"
+    assert [one.rows for one in store.manifest.missing()] == [COUNT - 300]
+    store.append(rows_of(0)[300:])
+    store.maintain()
+    assert (counted(store), store.manifest.missing()) == ([COUNT + 1], [])
+    store.append([row(7001, at=HOUR_US, is_counted=True, **ODD)])
+    store.maintain()
+    assert counted(store) == [COUNT + 2]
+    store.close()
