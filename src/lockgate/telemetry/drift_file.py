@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from lockgate.core.limits import Charged, Drift
+from lockgate.telemetry.small_file import replace_file
 
 NAME = "drifts.json"
 """In the state folder."""
@@ -29,10 +29,7 @@ _encode = msgspec.json.Encoder().encode
 def write_drifts(path: Path, drifts: Sequence[Drift]) -> None:
     """Replace the file. Raises OSError."""
     entries = [_Entry(one.limit.id, one.group, one.start, -one.missing) for one in drifts]
-    beside = path.with_suffix(f".json-{os.getpid()}")
-    with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as out:
-        out.write(_encode(entries))
-    os.replace(beside, path)
+    replace_file(path, _encode(entries))
 
 
 class DriftFile:

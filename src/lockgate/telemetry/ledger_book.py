@@ -7,7 +7,6 @@ them. Counters are compared with it; nothing is ever admitted or refused by it. 
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from msgspec import Struct
 
 from lockgate.core.journal_line import unframe
 from lockgate.core.limits import Charge, Charged
+from lockgate.telemetry.small_file import replace_file
 
 KEPT_AFTER_S = 2 * 86_400
 """How long the sums of a period are kept when it is over."""
@@ -145,11 +145,7 @@ class LedgerBook:
         self._sums = {place: one for place, one in self._sums.items() if one.end is None or one.end > oldest}
         segments = {str(number): segment for number, segment in self._segments.items()}
         state = _State(opened_at=self.opened_at, segments=segments, sums=list(self._sums.values()))
-        beside = self._path.with_suffix(f".json-{os.getpid()}")
-        fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with open(fd, "wb") as out:
-            out.write(_encode(state))
-        os.replace(beside, self._path)
+        replace_file(self._path, _encode(state))
         self.is_new = False
 
     def _head(self, number: int) -> bytes | None:
